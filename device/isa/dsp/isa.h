@@ -1,0 +1,61 @@
+// ARMv7E-M and ARMv8-M with the DSP extension (Cortex-M4, M7, M33): two 16-bit multiplications an instruction.
+#pragma once
+
+#include <arm_acle.h>
+#include <string.h>
+
+#include "isa/dsp/order.h"
+#include "isa/v7m/isa.h"
+
+#if !defined(__ARM_FEATURE_DSP)
+#error "these kernels need the DSP extension: compile with -mcpu=cortex-m4, cortex-m7 or cortex-m33"
+#endif
+
+namespace f8k {
+inline namespace v0_1 {
+
+struct Dsp : V7m {
+  static constexpr const char* kName = "dsp";
+  static constexpr WeightOrder kGemmOrder = dsp::kGemmOrder;
+
+  static void dot_rows(const int8_t* x, const int8_t* w, int32_t ins, int32_t* acc) {
+    int32_t sum0 = acc[0];
+    int32_t sum1 = acc[1];
+    for (; ins >= 4; ins -= 4, x += 4, w += 8) dot_2x4(word(x, 4), w, sum0, sum1);
+    if (ins > 0) dot_2x4(word(x, ins), w, sum0, sum1);  // the weights beyond `ins` are zeros
+    acc[0] = sum0;
+    acc[1] = sum1;
+  }
+
+ private:
+  // The first `n` <= 4 bytes at p as one word, zeros above.
+  static int8x4_t word(const int8_t* p, int32_t n) {
+    int8x4_t bits = 0;
+    if (n == 4) {
+      memcpy(&bits, p, 4);
+    } else {
+      memcpy(&bits, p, static_cast<uint32_t>(n));
+    }
+    return bits;
+  }
+
+  // Bytes 1 and 3 as two halfwords: one instruction, SXTB16 with a rotation.
+  static int16x2_t odd_bytes(int8x4_t bytes) {
+    const uint32_t bits = static_cast<uint32_t>(bytes);
+    return __sxtb16(static_cast<int8x4_t>((bits >> 8) | (bits << 24)));
+  }
+
+  static void dot_2x4(int8x4_t x, const int8_t* w, int32_t& sum0, int32_t& sum1) {
+    const int8x4_t w0 = word(w, 4);
+    const int8x4_t w1 = word(w + 4, 4);
+    const int16x2_t x_even = __sxtb16(x);
+    const int16x2_t x_odd = odd_bytes(x);
+    sum0 = __smlad(x_even, __sxtb16(w0), sum0);
+    sum0 = __smlad(x_odd, odd_bytes(w0), sum0);
+    sum1 = __smlad(x_even, __sxtb16(w1), sum1);
+    sum1 = __smlad(x_odd, odd_bytes(w1), sum1);
+  }
+};
+
+}  // namespace v0_1
+}  // namespace f8k

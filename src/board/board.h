@@ -1,0 +1,88 @@
+// Builds emitted firmware with arm-none-eabi-g++ and runs it on QEMU's board for the target, one image for many models.
+// Door: check_tools(), build(), run(). What runs on the board is device/board, embedded into the tool.
+// Guarantee: outputs come from the core the target names (its CPUID is checked), from an arena filled with poison and
+// fenced by guard bytes; an overwrite, a fault, a stack overflow or a hang is a Diag.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+#include "base/result.h"
+#include "target/target.h"
+
+namespace fold8::board {
+
+// Bytes of the arena that the caller writes before an invoke, or reads after it.
+struct Slice {
+  int64_t offset = 0;
+  int64_t bytes = 0;
+};
+
+// One emitted model. Its header is <name>.h and declares, extern "C",
+//   void <name>_invoke(void* arena);   const char* <name>_isa(void);
+// Its code may call  extern "C" void fold8_trace(uint32_t node, const void* data, uint32_t bytes);
+struct Model {
+  std::string name;  // a C identifier
+  int64_t arena_bytes = 0;
+  int64_t arena_align = 4;  // a power of two from 4 to 64
+  std::vector<Slice> inputs, outputs;
+};
+
+struct Image {
+  target::Target target;
+  std::vector<TextFile> files;  // every emitted .h and .cpp; names may have folders
+  std::vector<Model> models;
+  std::vector<std::string> extra_flags = {};  // after fold8's own, so that "-Os" wins over its -O2
+  bool one_translation_unit = false;          // compile all .cpp as one: faster for many tiny models
+};
+
+// What the linked image holds of the emitted code, the runner left out.
+struct Sizes {
+  int64_t table_bytes = 0;  // constants of emitted sources
+  int64_t code_bytes = 0;   // instructions, and all that they pull in from the compiler's libraries
+  int64_t data_bytes = 0;   // static RAM; the arena is the caller's and not counted
+};
+
+struct Built {
+  target::Target target;
+  std::vector<Model> models;
+  std::filesystem::path folder;  // holds image.elf; run() works there
+  Sizes sizes;
+};
+
+struct Samples {
+  int64_t count = 0;
+  std::string bytes;  // back to back; each sample is all input slices in order
+};
+
+struct RunOptions {
+  bool count_instructions = false;  // QEMU then runs with -icount: slower
+  int64_t time_limit_seconds = 600;
+};
+
+struct ModelRun {
+  std::string isa;           // what <name>_isa() returned, at most 16 bytes
+  std::string outputs;       // samples back to back; each is all output slices in order
+  int64_t stack_bytes = 0;   // deepest use over all samples, from the call of invoke
+  int64_t instructions = 0;  // of one invoke of sample 0, exact, beyond those of an empty function; 0 unless counted
+  std::string trace;         // fold8_trace's records in order: u32 node, u32 bytes, data
+};
+
+struct Run {
+  uint32_t cpuid = 0;
+  std::vector<ModelRun> models;
+};
+
+// Whether the compiler and QEMU are installed; the error says what to install.
+Result<> check_tools();
+
+// Writes, compiles and links the image in `folder` (made if missing), which must outlive the runs.
+Result<Built> build(const Image& image, const std::filesystem::path& folder);
+
+// Runs every model on its samples, samples[i] for models[i].
+Result<Run> run(const Built& built, const std::vector<Samples>& samples, const RunOptions& options = {});
+
+}  // namespace fold8::board

@@ -1,0 +1,205 @@
+// build(): writes the image's files, compiles them one by one, links, and reads sizes off the linker's map.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <sstream>
+
+#include "board/board.h"
+#include "board/image.h"
+#include "board/machine.h"
+#include "board/process.h"
+
+namespace fold8::board {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kCompiler = "arm-none-eabi-g++";
+constexpr int64_t kCompileSeconds = 600;
+constexpr size_t kShownLines = 12;  // of a compiler's complaint
+
+using Arguments = std::vector<std::string>;
+
+// --- the image's own source -----------------------------------------------------------------------------------------
+
+bool is_identifier(const std::string& name) {
+  auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  auto is_tail = [&](char c) { return is_word(c) || (c >= '0' && c <= '9'); };
+  return !name.empty() && is_word(name[0]) && std::all_of(name.begin(), name.end(), is_tail);
+}
+
+void require_sound(const Model& model) {
+  require(is_identifier(model.name), "a model's name is a C identifier");
+  require(model.arena_bytes >= 0 && model.arena_bytes <= INT32_MAX, "an arena's size fits the core's addresses");
+  require(model.arena_align >= 4 && model.arena_align <= f8board::kMaxAlign &&
+              std::has_single_bit(static_cast<uint64_t>(model.arena_align)),
+          "an arena's alignment is a power of two from 4 to 64");
+  for (const auto* slices : {&model.inputs, &model.outputs})
+    for (const Slice& slice : *slices)
+      require(slice.offset >= 0 && slice.bytes >= 0 && slice.bytes <= model.arena_bytes - slice.offset,
+              "inputs and outputs lie in the arena");
+}
+
+std::string slice_table(const std::string& name, const std::vector<Slice>& slices) {
+  std::string rows;
+  for (const Slice& slice : slices) rows += fmt::format("{{{}, {}}}, ", slice.offset, slice.bytes);
+  return fmt::format("constexpr f8board::Slice {}[] = {{{}{{0, 0}}}};\n", name, rows);
+}
+
+std::string model_row(const Model& model) {
+  const std::string& name = model.name;
+  return fmt::format(
+      "  {{{0}_invoke, {0}_isa, {1}, {2}, {0}_inputs, {3}, {0}_outputs, {4},\n"
+      "   \"{0}.in\", \"{0}.out\", \"{0}.trace\", \"{0}.result\"}},\n",
+      name, model.arena_bytes, model.arena_align, model.inputs.size(), model.outputs.size());
+}
+
+// Defines what image.h declares.
+std::string image_source(const std::vector<Model>& models) {
+  std::string tables, rows;
+  int64_t arena_bytes = 0;
+  for (const Model& model : models) {
+    tables += fmt::format("#include \"{}.h\"\n", model.name);
+    arena_bytes = std::max(arena_bytes, model.arena_bytes);
+    rows += model_row(model);
+  }
+  tables += "namespace {\n";
+  for (const Model& model : models)
+    tables += slice_table(model.name + "_inputs", model.inputs) + slice_table(model.name + "_outputs", model.outputs);
+  return fmt::format(
+      "#include \"board/image.h\"\n{}}}  // namespace\nnamespace f8board {{\n"
+      "const Model kModels[] = {{\n{}}};\n"
+      "const uint32_t kModelCount = {};\n"
+      "alignas(2 * kMaxAlign) uint8_t arena_memory[{} + kArenaSlack];\n"
+      "}}  // namespace f8board\n",
+      tables, rows, models.size(), arena_bytes);
+}
+
+bool is_source(const std::string& name) { return name.ends_with(".cpp"); }
+
+Result<> write_sources(const Image& image, const fs::path& folder) {
+  std::vector<TextFile> files = image.files;
+  for (const char* name : {"image.h", "protocol.h", "runner.cpp", "start.s"})
+    files.push_back({fmt::format("board/{}", name), std::string(board_source(name))});
+  files.push_back({"board/board.ld", linker_script(machine_for(image.target))});
+  files.push_back({"board/image.cpp", image_source(image.models)});
+  std::string all;
+  for (const TextFile& file : image.files)
+    if (is_source(file.name)) all += fmt::format("#include \"{}\"\n", file.name);
+  files.push_back({"all_sources.cpp", all});
+  std::error_code ec;
+  for (const TextFile& file : files) fs::create_directories((folder / file.name).parent_path(), ec);
+  if (ec) return error("F8-0002", "folder cannot be made: " + ec.message()).in(folder.string());
+  return write_files(folder, files);
+}
+
+// --- compiler and linker --------------------------------------------------------------------------------------------
+
+Diag complaint(const char* code, std::string message, const std::string& output) {
+  Diag diag = error(code, std::move(message));
+  std::istringstream lines(output);
+  std::string line;
+  while (diag.notes.size() < kShownLines && std::getline(lines, line)) diag.note(line);
+  return diag;
+}
+
+Result<> run_compiler(const Arguments& arguments, const fs::path& folder, const char* code,
+                      const std::string& failure) {
+  F8_TRY(const Finished finished, run_process(arguments, folder, kCompileSeconds));
+  if (finished.timed_out) return error(code, fmt::format("{}: no end after {} s", failure, kCompileSeconds));
+  if (finished.exit_code != 0) return complaint(code, failure, finished.output);
+  return ok;
+}
+
+Arguments compiler_with_flags(const Image& image) {
+  Arguments arguments = {kCompiler};
+  arguments.insert(arguments.end(), image.target.flags.begin(), image.target.flags.end());
+  // Not -ffreestanding: it would turn each memcpy of four bytes into a call.
+  for (const char* flag : {"-std=c++17", "-O2", "-fno-exceptions", "-fno-rtti", "-fno-unwind-tables",
+                           "-fno-asynchronous-unwind-tables", "-fno-threadsafe-statics", "-ffunction-sections",
+                           "-fdata-sections", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I."})
+    arguments.push_back(flag);
+  arguments.insert(arguments.end(), image.extra_flags.begin(), image.extra_flags.end());
+  return arguments;
+}
+
+std::string object_of(const std::string& source) { return source + ".o"; }
+
+Result<> compile(const Image& image, const std::string& source, const Arguments& more, const fs::path& folder) {
+  Arguments arguments = compiler_with_flags(image);
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  for (const std::string& argument : {std::string("-c"), source, std::string("-o"), object_of(source)})
+    arguments.push_back(argument);
+  return run_compiler(arguments, folder, "F8-0602",
+                      fmt::format("{} does not compile for {}", source, image.target.cpu));
+}
+
+Result<> link(const Image& image, const Arguments& sources, const fs::path& folder) {
+  Arguments arguments = compiler_with_flags(image);
+  for (const std::string& source : sources) arguments.push_back(object_of(source));
+  for (const char* flag : {"-nostdlib", "-Wl,--gc-sections", "-Wl,-T,board/board.ld", "-Wl,-Map,image.map",
+                           "-Wl,--start-group", "-lc", "-lgcc", "-Wl,--end-group", "-o", "image.elf"})
+    arguments.push_back(flag);
+  return run_compiler(arguments, folder, "F8-0603",
+                      fmt::format("the image does not link for {}", image.target.machine));
+}
+
+// --- the linker's map -----------------------------------------------------------------------------------------------
+
+// One kept input section. `object` is as the command line had it, or "archive(member)".
+void add_section(Sizes& sizes, const std::string& output_section, const std::string& object, int64_t bytes) {
+  if (object.starts_with("board/")) return;  // the runner
+  const bool from_library = object.ends_with(")");
+  if (output_section == ".text" || (output_section == ".rodata" && from_library)) sizes.code_bytes += bytes;
+  if (output_section == ".rodata" && !from_library) sizes.table_bytes += bytes;
+  if (output_section == ".data" || output_section == ".bss") sizes.data_bytes += bytes;
+}
+
+// In the map, after its list of discarded sections, output sections start a line and input sections stand one space in:
+// " .text.name  0xaddress  0xbytes  object", broken after a long name.
+Sizes read_map(const std::string& map) {
+  constexpr std::string_view kStart = "Linker script and memory map";
+  const size_t start = map.find(kStart);
+  require(start != std::string::npos, "the linker's map has its heading");
+  std::istringstream lines(map.substr(start + kStart.size()));
+  Sizes sizes;
+  std::string output_section, name;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty() && line[0] == '.') output_section = line.substr(0, line.find(' '));
+    if (line.starts_with(" .") && line.find(' ', 1) == std::string::npos) {
+      name = line;
+      continue;
+    }
+    std::istringstream columns(name + line);
+    std::string section, address, bytes, object;
+    const bool is_input = (name + line).starts_with(" .");
+    name.clear();
+    if (!is_input || !(columns >> section >> address >> bytes) || !std::getline(columns >> std::ws, object)) continue;
+    if (bytes.starts_with("0x")) add_section(sizes, output_section, object, std::stoll(bytes, nullptr, 16));
+  }
+  return sizes;
+}
+
+}  // namespace
+
+Result<> check_tools() { return check_programs({kCompiler, "qemu-system-arm"}); }
+
+Result<Built> build(const Image& image, const fs::path& folder) {
+  for (const Model& model : image.models) require_sound(model);
+  F8_CHECK(check_programs({kCompiler}));
+  F8_CHECK(write_sources(image, folder));
+  Arguments sources;
+  if (image.one_translation_unit) sources.push_back("all_sources.cpp");
+  for (const TextFile& file : image.files)
+    if (!image.one_translation_unit && is_source(file.name)) sources.push_back(file.name);
+  for (const std::string& source : sources) F8_CHECK(compile(image, source, {}, folder));
+  for (const char* source : {"board/image.cpp", "board/runner.cpp", "board/start.s"}) {
+    F8_CHECK(compile(image, source, {"-fno-tree-loop-distribute-patterns"}, folder));
+    sources.push_back(source);
+  }
+  F8_CHECK(link(image, sources, folder));
+  F8_TRY(const std::string map, read_file(folder / "image.map"));
+  return Built{.target = image.target, .models = image.models, .folder = folder, .sizes = read_map(map)};
+}
+
+}  // namespace fold8::board

@@ -1,0 +1,26 @@
+// Starts a program with an argument vector (no shell), waits, and keeps what it prints.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace fold8::board {
+
+struct Finished {
+  int exit_code = 0;  // 128 + number when a signal ended it, as shells have it
+  bool timed_out = false;
+  std::string output;  // stdout and stderr, the first 64 KB
+};
+
+// One error, with what to install, for each program that PATH has not.
+Result<> check_programs(const std::vector<std::string>& programs);
+
+// `arguments[0]` is looked up in PATH. At the time limit the process is killed.
+Result<Finished> run_process(const std::vector<std::string>& arguments, const std::filesystem::path& working_folder,
+                             int64_t time_limit_seconds);
+
+}  // namespace fold8::board

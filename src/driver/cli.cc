@@ -1,0 +1,303 @@
+#include "driver/cli.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <iostream>
+
+#include "base/files.h"
+#include "driver/compiler.h"
+#include "driver/npy.h"
+#include "driver/samples.h"
+#include "driver/verify.h"
+#include "interp/interpreter.h"
+#include "ir/text.h"
+
+namespace fold8::driver {
+namespace {
+
+using namespace ir;
+
+constexpr int64_t kMadeSamples = 13;  // of noise, when verify is given no input
+
+// Everything the command line can say.
+struct Arguments {
+  std::string model;
+  std::vector<std::string> bind;
+  std::string io;  // "int8", "float32"; empty: the command's default
+  std::string target = "cortex-m4";
+  std::string targets = "all";
+  std::string folder;
+  std::string name;
+  std::string form = "int8";
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+  bool link = false;
+};
+
+Result<std::map<std::string, int64_t>> parse_bind(const std::vector<std::string>& list) {
+  std::map<std::string, int64_t> bind;
+  for (const std::string& item : list) {
+    const size_t equals = item.find('=');
+    int64_t size = 0;
+    const char* end = item.data() + item.size();
+    const bool number = equals != std::string::npos && equals > 0 && std::from_chars(item.data() + equals + 1, end, size).ptr == end;
+    if (!number || equals + 1 == item.size() || size < 0) return error("F8-0404", fmt::format("--bind {}: expected NAME=SIZE, as in --bind s0=1", item));
+    bind[item.substr(0, equals)] = size;
+  }
+  return bind;
+}
+
+Result<ModelOptions> model_options(const Arguments& a, passes::Ends fallback = passes::Ends::int8) {
+  F8_TRY(auto bind, parse_bind(a.bind));
+  const passes::Ends ends = a.io.empty() ? fallback : a.io == "int8" ? passes::Ends::int8 : passes::Ends::float32;
+  return ModelOptions{std::move(bind), ends};
+}
+
+void say(const Diags& diags) { std::cerr << format(diags); }
+
+// "my-net.v2.pt2" -> "my_net_v2"
+std::string default_name(const std::filesystem::path& model) {
+  std::string name = model.stem().string();
+  for (char& c : name)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  return name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) != 0 || name[0] == '_' ? "model_" + name : name;
+}
+
+// ---- compile
+
+std::string ends_line(const Program& p, const char* what, const std::vector<ValueId>& ids) {
+  std::string out;
+  for (ValueId id : ids) {
+    const Type& type = p.type(id);
+    out += fmt::format("  {:<8} {}: {}{}", what, p[id].name, elem_name(type.elem), shape_text(type.shape));
+    if (type.quant) out += fmt::format(", scale {:.9g}, zero point {}", type.quant->scale(), type.quant->zero);
+    out += "\n";
+  }
+  return out;
+}
+
+Result<int64_t> linked_code_bytes(const Compiled& compiled, const emit::Emission& emission, const std::string& name) {
+  F8_CHECK(board::check_tools());
+  const TempFolder folder;
+  F8_TRY(const board::Built built, board::build({.target = compiled.target, .files = emission.files, .models = {board_model(compiled, name)}}, folder.path()));
+  return built.sizes.code_bytes;
+}
+
+Result<> compile_command(const Arguments& a) {
+  F8_TRY(const target::Target target, target::find_target(a.target));
+  F8_TRY(const ModelOptions options, model_options(a));
+  const std::string name = a.name.empty() ? default_name(a.model) : a.name;
+  if (!emit::is_c_identifier(name)) return error("F8-0404", fmt::format("--name {}: expected a C identifier that starts with a letter", name));
+  Diags reports;
+  F8_TRY(Program int8, load_int8(a.model, options, reports));
+  const int64_t macs = total_macs(int8);
+  F8_TRY(const Compiled compiled, compile(std::move(int8), target));
+  const emit::Emission emission = emit::emit(compiled.program, compiled.plan, target, {.name = name});
+  std::string code = "not linked here: add --link to have it measured";
+  if (a.link) {
+    F8_TRY(const int64_t bytes, linked_code_bytes(compiled, emission, name));
+    code = fmt::format("{} bytes once linked (-O2)", bytes);
+  }
+  F8_CHECK(write_files(a.folder, emission.files));
+  say(reports);
+
+  const Program& p = compiled.program;
+  std::cout << fmt::format("{}: {} ({} kernels)\n", name, target.cpu, target.isa) << ends_line(p, "input", p.inputs) << ends_line(p, "output", p.outputs);
+  std::cout << fmt::format("  {:<8} {} bytes: one arena, aligned to {}; lower bound of this schedule {}\n", "RAM", compiled.plan.arena_bytes, compiled.plan.align,
+                           compiled.plan.lower_bound_bytes);
+  std::cout << fmt::format("  {:<8} {} bytes of weights; code {}\n", "flash", emission.weight_bytes, code);
+  std::cout << fmt::format("  {:<8} {}\n", "MACs", macs);
+  std::cout << fmt::format("  {:<8} {}/{{{}.h, {}.cpp, {}_kernels.h}}\n", "written", a.folder, name, name, name);
+  return ok;
+}
+
+// ---- print
+
+Result<> print_command(const Arguments& a) {
+  F8_TRY(const target::Target target, target::find_target(a.target));
+  F8_TRY(const ModelOptions options, model_options(a));
+  const Form form = *form_from_name(a.form);
+  Diags reports;
+  if (form == Form::torch) {
+    F8_TRY(const Program program, load(a.model, options));
+    std::cout << ir::print(program);
+    return ok;
+  }
+  F8_TRY(Program program, load_int8(a.model, options, reports));
+  say(reports);
+  if (form == Form::packed) F8_CHECK(passes::pack(program, target));
+  if (form == Form::placed) {
+    F8_TRY(Compiled compiled, compile(std::move(program), target));
+    std::cout << ir::print(compiled.program) << "\n" << plan::memory_map(compiled.program, compiled.plan);
+    return ok;
+  }
+  std::cout << ir::print(program);
+  return ok;
+}
+
+// ---- run
+
+// Without --io the ends follow the first array: int8 arrays in, int8 arrays out.
+Result<passes::Ends> ends_of_inputs(const Arguments& a) {
+  if (a.inputs.empty()) return passes::Ends::float32;
+  std::string file = a.inputs[0];
+  if (!std::filesystem::exists(file) && file.find('=') != std::string::npos) file = file.substr(file.find('=') + 1);
+  F8_TRY(const Tensor array, read_npy(file));
+  return array.elem == Elem::i8 ? passes::Ends::int8 : passes::Ends::float32;
+}
+
+std::string preview(const Tensor& tensor) {
+  fmt::memory_buffer out;
+  const size_t shown = std::min<size_t>(static_cast<size_t>(elem_count(tensor.shape)), 64);
+  for (size_t i = 0; i < shown; ++i) {
+    if (tensor.elem == Elem::f32) {
+      fmt::format_to(std::back_inserter(out), " {:.6g}", tensor.as<float>()[i]);
+    } else {
+      fmt::format_to(std::back_inserter(out), " {}", tensor.as<int8_t>()[i]);
+    }
+  }
+  return fmt::to_string(out) + (shown < static_cast<size_t>(elem_count(tensor.shape)) ? " ..." : "");
+}
+
+Result<> run_command(const Arguments& a) {
+  F8_TRY(const passes::Ends ends, ends_of_inputs(a));
+  F8_TRY(const ModelOptions options, model_options(a, ends));
+  Diags reports;
+  F8_TRY(const Program program, load_int8(a.model, options, reports));
+  say(reports);
+  if (a.outputs.size() > program.outputs.size())
+    return error("F8-0402", fmt::format("{} --output files for {} outputs", a.outputs.size(), program.outputs.size())).in(a.model);
+  F8_TRY(const Samples samples, read_samples(program, a.inputs));
+  if (samples.inputs.empty()) return error("F8-0402", "the arrays hold no sample").in(a.inputs[0]);
+  std::vector<std::vector<Tensor>> outputs(program.outputs.size());
+  for (const auto& sample : samples.inputs) {
+    std::vector<Tensor> results = interp::run(program, sample);
+    for (size_t i = 0; i < results.size(); ++i) outputs[i].push_back(std::move(results[i]));
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Tensor joined = join_outputs(outputs[i], samples);
+    if (i < a.outputs.size()) {
+      F8_CHECK(write_npy(a.outputs[i], joined));
+    } else {
+      std::cout << fmt::format("{} {}{}:{}\n", program[program.outputs[i]].name, elem_name(joined.elem), shape_text(joined.shape), preview(joined));
+    }
+  }
+  return ok;
+}
+
+// ---- verify
+
+Result<std::vector<target::Target>> chosen_targets(const std::string& name) {
+  if (name == "all") return std::vector<target::Target>(target::all_targets().begin(), target::all_targets().end());
+  F8_TRY(target::Target one, target::find_target(name));
+  return std::vector<target::Target>{std::move(one)};
+}
+
+void print_verdict(const target::Target& target, const Verdict& v) {
+  std::cout << fmt::format("  {:<14} {:<4} {:<11} {:>10} of {:<10} {:>8} {:>8} {:>8} {:>7}\n", target.cpu, v.isa, target.core, v.differing_bytes, v.compared_bytes,
+                           v.arena_bytes, v.sizes.table_bytes, v.sizes.code_bytes, v.stack_bytes)
+            << std::flush;
+  if (!v.difference.empty()) std::cout << "    " << v.difference << "\n";
+}
+
+// Whether every target agreed.
+Result<bool> verify_command(const Arguments& a) {
+  F8_TRY(const std::vector<target::Target> targets, chosen_targets(a.targets));
+  F8_CHECK(board::check_tools());
+  F8_TRY(const ModelOptions options, model_options(a));
+  Diags reports;
+  F8_TRY(const Program program, load_int8(a.model, options, reports));
+  say(reports);
+  Samples samples = make_samples(program, kMadeSamples);
+  if (!a.inputs.empty()) {
+    F8_TRY(samples, read_samples(program, a.inputs));
+  }
+  std::cout << fmt::format("{}: {} samples{}, interpreter against emitted code on QEMU\n", a.model, samples.inputs.size(), a.inputs.empty() ? " made by seed" : "");
+  std::cout << fmt::format("  {:<14} {:<4} {:<11} {:>10}    {:<10} {:>8} {:>8} {:>8} {:>7}\n", "target", "isa", "ran on", "differing", "bytes", "arena", "weights", "code", "stack");
+  bool agreed = true;
+  for (const target::Target& target : targets) {
+    F8_TRY(const Verdict verdict, verify(program, target, samples, {.name = default_name(a.model)}));
+    print_verdict(target, verdict);
+    agreed = agreed && verdict.differing_bytes == 0;
+  }
+  std::cout << (agreed ? "bit for bit equal\n" : "NOT equal\n");
+  return agreed;
+}
+
+// ---- the command line
+
+void add_model(CLI::App& command, Arguments& a) {
+  command.add_option("model", a.model, "int8 program: .pt2, as torch.export.save writes it after PT2E quantization")->required();
+  command.add_option("--bind", a.bind, "size of a symbolic dimension, as in --bind s0=1; repeats");
+  command.add_option("--io", a.io, "what the model's ends exchange")->check(CLI::IsMember({"int8", "float32"}));
+}
+
+int finish(const Result<>& result) {
+  if (result) return 0;
+  say(result.errors());
+  return 1;
+}
+
+int dispatch(const CLI::App& app, const Arguments& a) {
+  if (app.got_subcommand("compile")) return finish(compile_command(a));
+  if (app.got_subcommand("print")) return finish(print_command(a));
+  if (app.got_subcommand("run")) return finish(run_command(a));
+  const Result<bool> agreed = verify_command(a);
+  if (agreed) return *agreed ? 0 : 1;
+  say(agreed.errors());
+  return 1;
+}
+
+void declare(CLI::App& app, Arguments& a) {
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "fold8 0.1.0");
+
+  CLI::App* compile = app.add_subcommand("compile", "write the model as C++17 firmware source");
+  add_model(*compile, a);
+  compile->add_option("--target", a.target, "core to write for")->capture_default_str();
+  compile->add_option("-o,--output", a.folder, "folder for the source, made if missing")->required();
+  compile->add_option("--name", a.name, "prefix of files and symbols; default: from the model's file name");
+  compile->add_flag("--link", a.link, "also build with arm-none-eabi-g++ and report the code's size");
+
+  CLI::App* run = app.add_subcommand("run", "run the model on this machine, with the integers the firmware computes");
+  add_model(*run, a);
+  run->add_option("--input", a.inputs, "x.npy or name=x.npy, float32 or int8; repeats; one more leading axis means many samples")->required();
+  run->add_option("--output", a.outputs, "y.npy; repeats, in the order of the outputs; default: print");
+
+  CLI::App* verify = app.add_subcommand("verify", "build the emitted source, run it under QEMU, compare bit by bit with the interpreter");
+  add_model(*verify, a);
+  verify->add_option("--target", a.targets, "core, or all")->capture_default_str();
+  verify->add_option("--input", a.inputs, "as for run; default: made by seed");
+
+  CLI::App* print = app.add_subcommand("print", "show the program in one of its forms");
+  add_model(*print, a);
+  print->add_option("--form", a.form, "torch, int8, packed or placed")->check(CLI::IsMember({"torch", "int8", "packed", "placed"}))->capture_default_str();
+  print->add_option("--target", a.target, "core, for packed and placed")->capture_default_str();
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv) {
+  CLI::App app{"fold8: int8 PyTorch programs to firmware for Cortex-M"};
+  Arguments arguments;
+  declare(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  try {
+    return dispatch(app, arguments);
+  } catch (const CompilerBug& bug) {
+    std::cerr << format(error("F8-0000", fmt::format("this is a bug in fold8, not in your model: broken invariant: {}", bug.what())).in(arguments.model));
+  } catch (const std::exception& e) {
+    std::cerr << format(error("F8-0000", fmt::format("unexpected failure: {}", e.what())).in(arguments.model));
+  }
+  return 1;
+}
+
+}  // namespace fold8::driver

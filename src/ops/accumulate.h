@@ -1,0 +1,22 @@
+// What linear and convolution share: int32 accumulators over constant int8 weights [outs, ...], a bias, one rescale.
+// Operands in int8 form: 0 = x (q8, per tensor), 1 = weight (constant q8, zero point 0, per tensor or axis 0),
+// 2 = bias (constant q32 of scale sx * sw[o]) or absent. docs/arithmetic.md sections 2 and 3 have the formulas.
+#pragma once
+
+#include <vector>
+
+#include "ir/infer.h"
+
+namespace fold8::ops {
+
+// Checks the operands, turns a real bias (or one of another scale) into q32, and proves that no accumulator leaves int32
+// and that every effective scale is one the kernels can apply.
+Result<> integerize_weighted(ir::Program& program, ir::Node& node);
+
+// kernel_sum[o] = b[o] - zx * sum_i w[o][i]
+std::vector<int32_t> kernel_sums(const ir::Program& program, const ir::Node& node);
+
+// sx * sw[o] / sy as multiplier and shift: one entry for per-tensor weights, else one for each output channel.
+std::vector<quant::Rescale> rescales(const ir::Program& program, const ir::Node& node);
+
+}  // namespace fold8::ops

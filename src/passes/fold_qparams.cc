@@ -1,0 +1,144 @@
+// torch -> int8. Removes the dequantize before every operand and the quantize after every result, leaving scale and zero
+// point on the values. A quantize of a dequantize becomes a requantize, or nothing. What stays real anywhere but at the
+// program's ends is an error that names the node and how to have it quantized; all such nodes are reported at once.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ir/infer.h"
+#include "passes/passes.h"
+
+namespace fold8::passes {
+namespace {
+
+using namespace ir;
+
+bool is_end(const Node& node) { return node.op->has(trait::is_quantize | trait::is_dequantize); }
+
+class Folder {
+ public:
+  Folder(Program& p, Context& context) : p_(p) {
+    for (const OpDef* op : context.ops)
+      if (op->has(trait::is_requantize)) requantize_ = op;
+    require(requantize_ != nullptr, "the table has a requantize");
+  }
+
+  Result<> run() {
+    merge_equal_quantizes();
+    fold_bare_pairs();
+    for (Node& node : p_.nodes)
+      if (!is_end(node)) fold_operands(node);
+    for (Node& node : p_.nodes)
+      if (!is_end(node)) fold_results(node);
+    if (!errors_.empty()) return errors_;
+    p_.erase_nodes([&](const Node& node) {
+      return node.op->has(trait::is_quantize) && (folded(node.outputs[0]) || !live(node));
+    });
+    p_.form = Form::int8;
+    for (Node& node : p_.nodes) integerize_bounds(node);
+    for (Node& node : p_.nodes)
+      if (node.op->integerize != nullptr)
+        if (auto done = node.op->integerize(p_, node); !done) append(done.take_errors());
+    if (!errors_.empty()) return errors_;
+    return ok;
+  }
+
+ private:
+  // One value quantized twice alike is quantized once.
+  void merge_equal_quantizes() {
+    for (Node& node : p_.nodes) {
+      if (!node.op->has(trait::is_quantize)) continue;
+      for (Node* other : p_.users(node.inputs[0])) {
+        if (other == &node) break;
+        if (!other->op->has(trait::is_quantize) || p_.type(other->outputs[0]) != p_.type(node.outputs[0]) || other->attrs != node.attrs) continue;
+        p_.replace_uses(node.outputs[0], other->outputs[0]);
+        break;
+      }
+    }
+  }
+
+  // quantize(dequantize(x)): a requantize, or x itself under the same parameters.
+  void fold_bare_pairs() {
+    for (Node& node : p_.nodes) {
+      if (!node.op->has(trait::is_quantize)) continue;
+      const Node* source = p_.producer(node.inputs[0]);
+      if (source == nullptr || !source->op->has(trait::is_dequantize)) continue;
+      const ValueId x = source->inputs[0];
+      if (p_.type(x) == p_.type(node.outputs[0])) {
+        p_.replace_uses(node.outputs[0], x);
+        dead_.push_back(node.outputs[0]);
+      } else {
+        node.op = requantize_;
+        node.inputs = {x};
+      }
+    }
+    p_.erase_nodes([&](const Node& node) { return std::ranges::count(dead_, node.outputs[0]) != 0; });
+  }
+
+  void fold_operands(Node& node) {
+    for (ValueId& id : node.inputs) {
+      if (id == ValueId::none || p_[id].is_constant() || p_.type(id).elem != Elem::f32) continue;
+      const Node* source = p_.producer(id);
+      if (source != nullptr && source->op->has(trait::is_dequantize)) {
+        id = source->inputs[0];
+      } else if (source == nullptr) {
+        complain(node, fmt::format("operand %{} is a float input of the model and is not quantized", p_[id].name));
+      }  // else: the producer is reported for its result
+    }
+  }
+
+  void fold_results(Node& node) {
+    for (ValueId& id : node.outputs) {
+      if (p_.type(id).elem != Elem::f32) continue;
+      Node* quantize = nullptr;
+      for (Node* user : p_.users(id)) {
+        if (!user->op->has(trait::is_quantize)) return complain(node, fmt::format("result %{} is read in float by {}", p_[id].name, user->op->name));
+        if (quantize != nullptr && live(*user))
+          return complain(node, fmt::format("result %{} is quantized under different scales", p_[id].name));
+        if (live(*user)) quantize = user;
+      }
+      if (p_.is_output(id)) return complain(node, fmt::format("result %{} leaves the model in float", p_[id].name));
+      if (quantize == nullptr) return complain(node, fmt::format("result %{} is never quantized", p_[id].name));
+      id = quantize->outputs[0];
+      if (quantize->attrs.has("clamp")) node.attrs.set("clamp", *quantize->attrs.find("clamp"));
+      folded_.push_back(id);
+    }
+  }
+
+  // The reals of a fused clamp become integers under the result's parameters.
+  void integerize_bounds(Node& node) {
+    if (!node.op->has(trait::fuses_clamp) || !node.attrs.has("min")) return;
+    const Quant& q = *p_.type(node.outputs[0]).quant;
+    const Bounds outer = clamp_bounds(node);
+    const auto lo = std::clamp(quantized_bound(node.attrs.number("min"), q), outer.lo, outer.hi);
+    const auto hi = std::clamp(quantized_bound(node.attrs.number("max"), q), outer.lo, outer.hi);
+    node.attrs.erase("min");
+    node.attrs.erase("max");
+    node.attrs.set("clamp", std::vector<int64_t>{lo, hi});
+  }
+
+  bool live(const Node& quantize) {
+    return p_.is_output(quantize.outputs[0]) || !p_.users(quantize.outputs[0]).empty();
+  }
+
+  bool folded(ValueId id) const { return std::ranges::count(folded_, id) != 0; }
+
+  void complain(const Node& node, std::string what) {
+    errors_.push_back(p_.error_at(node, "F8-0304", what + "; fold8 computes in int8 only")
+                          .note("have the quantizer annotate this op and its neighbours (a PT2E quantizer skips what its config does not name)"));
+  }
+
+  void append(Diags diags) { errors_.insert(errors_.end(), diags.begin(), diags.end()); }
+
+  Program& p_;
+  const OpDef* requantize_ = nullptr;
+  std::vector<ValueId> folded_;
+  std::vector<ValueId> dead_;
+  Diags errors_;
+};
+
+}  // namespace
+
+Result<> fold_qparams(Program& p, Context& context) { return Folder(p, context).run(); }
+
+}  // namespace fold8::passes

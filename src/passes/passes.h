@@ -1,0 +1,38 @@
+// Every pass: a free function on a Program, no state. pipeline.cc has their order; who reads it knows the compiler.
+#pragma once
+
+#include "ir/op.h"
+#include "ir/program.h"
+#include "target/target.h"
+
+namespace fold8::passes {
+
+// What a pass may ask for beside the program, and where it reports what it did that a user should know.
+struct Context {
+  ir::OpTable ops;
+  Diags reports;  // severity note or warning
+};
+
+using Pass = Result<> (*)(ir::Program&, Context&);
+
+// ---- torch form
+Result<> drop_dead(ir::Program&, Context&);        // nodes and constants that no output needs (in any form)
+Result<> fold_constants(ir::Program&, Context&);   // data movement and quantization of constants, done now
+Result<> fuse_clamp(ir::Program&, Context&);       // clamp(op(x)) into op where op clamps for free (torch and int8 form)
+Result<> spread_qparams(ir::Program&, Context&);   // parameters through ops that only move data
+Result<> fold_qparams(ir::Program&, Context&);     // torch -> int8: DQ/Q nodes become parameters of operands and results
+
+// ---- int8 form
+Result<> align_qparams(ir::Program&, Context&);    // requantizes where an op needs equal parameters and has not
+Result<> drop_float_ends(ir::Program&, Context&);  // int8 inputs and outputs: quantize/dequantize at the ends removed
+
+// The ends of the compiled model: what the caller hands over and gets back.
+enum class Ends { int8, float32 };
+
+// torch -> int8, verified after every pass.
+Result<> lower(ir::Program& program, Context& context, Ends ends);
+
+// int8 -> packed for one target, verified.
+Result<> pack(ir::Program& program, const target::Target& target);
+
+}  // namespace fold8::passes

@@ -1,0 +1,60 @@
+// The order of the passes. After each, the program is checked against the rules of its form.
+#include <fmt/format.h>
+
+#include "ir/verifier.h"
+#include "passes/passes.h"
+
+namespace fold8::passes {
+namespace {
+
+struct Step {
+  const char* name;
+  Pass run;
+  ir::Form to;      // form after it
+  const char* why;
+};
+
+constexpr Step kLower[] = {
+    {"drop_dead", drop_dead, ir::Form::torch, "exporters leave float weights behind that nothing reads"},
+    {"fold_constants", fold_constants, ir::Form::torch, "a transposed weight is a weight"},
+    {"fuse_clamp", fuse_clamp, ir::Form::torch, "relu stands between an op and its quantize"},
+    {"spread_qparams", spread_qparams, ir::Form::torch, "some quantizers leave views between q and dq, or none"},
+    {"fold_qparams", fold_qparams, ir::Form::int8, "from here on there are only integers"},
+    {"align_qparams", align_qparams, ir::Form::int8, "a view of other parameters is a requantize and a view"},
+    {"fuse_clamp", fuse_clamp, ir::Form::int8, "a quantized relu after a quantized op of the same parameters"},
+    {"drop_dead", drop_dead, ir::Form::int8, "what the fold left over"},
+};
+
+// A pass that breaks a rule is fold8's fault, unless the rule is about the user's data; either way nothing goes on.
+Result<> checked(const Step& step, ir::Program& program, Context& context) {
+  F8_CHECK(step.run(program, context));
+  require(program.form == step.to, "a pass leaves the form that the pipeline says");
+  auto verdict = ir::verify(program);
+  if (verdict) return ok;
+  Diags diags = verdict.take_errors();
+  for (Diag& diag : diags) diag.note(fmt::format("found after pass {}", step.name));
+  return diags;
+}
+
+}  // namespace
+
+Result<> lower(ir::Program& program, Context& context, Ends ends) {
+  require(program.form == ir::Form::torch, "lower() starts from the torch form");
+  F8_CHECK(ir::verify(program));
+  for (const Step& step : kLower) F8_CHECK(checked(step, program, context));
+  if (ends == Ends::int8)
+    F8_CHECK(checked({"drop_float_ends", drop_float_ends, ir::Form::int8, "the caller exchanges int8"}, program, context));
+  program.compact();
+  return ok;
+}
+
+Result<> pack(ir::Program& program, const target::Target& target) {
+  require(program.form == ir::Form::int8, "pack() starts from the int8 form");
+  for (ir::Node& node : program.nodes)
+    if (node.op->pack != nullptr) F8_CHECK(node.op->pack(program, node, target));
+  program.form = ir::Form::packed;
+  program.compact();
+  return ir::verify(program);
+}
+
+}  // namespace fold8::passes

@@ -1,0 +1,58 @@
+// Which values share bytes, and when each byte is live.
+//
+// A block is a run of the arena that moves as a whole: a set of values at fixed distances from each other, or the
+// scratch of one node. Each value keeps its own bytes and its own life, so a concatenation whose parts are written in
+// place takes only the parts that exist yet.
+#pragma once
+
+#include <set>
+#include <vector>
+
+#include "ir/op.h"
+#include "ir/program.h"
+#include "plan/packing.h"
+
+namespace fold8::plan {
+
+// Node i runs at step i. The caller writes inputs at step -1 and reads outputs at the step after the last node.
+struct Life {
+  int first = 0;
+  int last = -2;  // before `first`: not an activation of this program
+
+  bool exists() const { return first <= last; }
+  bool meets(const Life& other) const { return first <= other.last && other.first <= last; }
+};
+
+std::vector<Life> lifetimes(const ir::Program& program);  // one for each value
+
+// Bytes that are live for some steps: a value, or the scratch of node life.first.
+struct Item {
+  ir::ValueId value = ir::ValueId::none;
+  Life life;
+  int64_t bytes = 0;
+  size_t block = 0;
+  int64_t at = 0;  // from the start of its block
+};
+
+struct Sharing {
+  std::vector<Item> items;
+  std::vector<Block> blocks;
+};
+
+// Grants overlays first (they save moving bytes), then in-place results, in program order, each if it fits those before.
+// The overlays of nodes in `refused` are not granted.
+Sharing share(const ir::Program& program, const std::vector<int64_t>& scratch_bytes, int64_t scratch_align,
+              const std::set<size_t>& refused = {});
+
+struct Load {
+  int64_t bytes = 0;         // the largest live set, shared bytes once
+  int step = -1;             // where
+  int64_t padded_bytes = 0;  // the largest with each piece rounded up to its alignment
+};
+
+Load load_of(const Sharing& sharing);
+
+// What keeps items of different blocks apart.
+std::vector<Apart> constraints(const Sharing& sharing);
+
+}  // namespace fold8::plan

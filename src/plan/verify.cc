@@ -1,0 +1,266 @@
+// verify_placement(): runs the program over an arena whose bytes remember whose data they hold. Uses nothing of place():
+// lives and shared bytes are not computed here, a value clobbered too early is found when it is read.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "plan/plan.h"
+
+namespace fold8::plan {
+namespace {
+
+using ir::Node;
+using ir::Program;
+using ir::ValueId;
+
+// Bytes [begin, end) that hold `source`'s bytes from source_begin on. Copies made by overlays keep the source.
+struct Run {
+  int64_t begin = 0;
+  int64_t end = 0;
+  ValueId source = ValueId::none;  // none: scratch
+  int64_t source_begin = 0;
+  std::string_view writer;         // value or node, for messages
+
+  bool same_data(const Run& other) const {
+    return source == other.source && source != ValueId::none && source_begin - begin == other.source_begin - other.begin;
+  }
+  bool meets(int64_t from, int64_t to) const { return begin < to && from < end; }
+  Run moved(int64_t by) const { return {begin + by, end + by, source, source_begin, writer}; }
+  Run clipped(int64_t from, int64_t to) const {
+    const int64_t b = std::max(begin, from);
+    return {b, std::min(end, to), source, source_begin + b - begin, writer};
+  }
+};
+
+using Runs = std::vector<Run>;  // disjoint, ascending
+
+Runs clipped(const Runs& runs, int64_t from, int64_t to) {
+  Runs out;
+  for (const Run& r : runs)
+    if (r.meets(from, to)) out.push_back(r.clipped(from, to));
+  return out;
+}
+
+class Memory {
+ public:
+  void write(const Run& run) {
+    if (run.begin >= run.end) return;
+    Runs keep;
+    auto at = runs_.lower_bound(run.begin);
+    if (at != runs_.begin()) --at;
+    while (at != runs_.end() && at->second.begin < run.end) {
+      const Run old = at->second;
+      if (!old.meets(run.begin, run.end)) {
+        ++at;
+        continue;
+      }
+      at = runs_.erase(at);
+      if (old.begin < run.begin) keep.push_back(old.clipped(old.begin, run.begin));
+      if (old.end > run.end) keep.push_back(old.clipped(run.end, old.end));
+    }
+    for (const Run& k : keep) runs_[k.begin] = k;
+    runs_[run.begin] = run;
+  }
+
+  // Who wrote over bytes that should hold `want`; nullopt if they all do.
+  std::optional<std::string> lost(const Run& want) const {
+    int64_t at = want.begin;
+    auto next = runs_.upper_bound(at);
+    if (next != runs_.begin()) --next;
+    for (; at < want.end && next != runs_.end(); ++next) {
+      const Run& have = next->second;
+      if (have.end <= at) continue;
+      if (have.begin > at) return "nobody";
+      if (!have.same_data(want)) return std::string(have.writer);
+      at = have.end;
+    }
+    return at < want.end ? std::optional<std::string>("nobody") : std::nullopt;
+  }
+
+ private:
+  std::map<int64_t, Run> runs_;  // by begin
+};
+
+class Replay {
+ public:
+  Replay(const Program& program, const Plan& plan, const target::Target& target)
+      : program_(program), plan_(plan), target_(target), data_(program.values.size()) {}
+
+  Diags run() {
+    check_plan();
+    check_addresses();
+    if (!diags_.empty()) return diags_;
+    write_inputs();
+    for (size_t i = 0; i < program_.nodes.size(); ++i) run_node(i);
+    for (ValueId id : program_.outputs)
+      if (!program_[id].is_constant()) expect(id, nullptr);
+    return diags_;
+  }
+
+ private:
+  void complain(const Node* node, std::string message) {
+    diags_.push_back(node != nullptr ? program_.error_at(*node, "F8-0402", std::move(message))
+                                     : error("F8-0402", std::move(message)).in(program_.file));
+  }
+  const std::string& name(ValueId id) const { return program_[id].name; }
+  int64_t begin(ValueId id) const { return *program_[id].offset; }
+  int64_t end(ValueId id) const { return begin(id) + static_cast<int64_t>(program_.type(id).bytes()); }
+  Runs& data(ValueId id) { return data_[static_cast<size_t>(id)]; }
+
+  int64_t scratch_needed(const Node& node) const {
+    return node.op->scratch_bytes == nullptr ? 0 : node.op->scratch_bytes(program_, node, target_);
+  }
+
+  void check_plan() {
+    const size_t n = program_.nodes.size();
+    if (program_.form != ir::Form::placed) complain(nullptr, "the program is not in placed form");
+    if (plan_.scratch_offsets.size() != n || plan_.scratch_bytes.size() != n)
+      complain(nullptr, fmt::format("the plan tells of the scratch of {} nodes, the program has {}", plan_.scratch_offsets.size(), n));
+    if (plan_.align < kValueAlign || plan_.align % kValueAlign != 0 || plan_.align % target_.align != 0)
+      complain(nullptr, fmt::format("the arena's base is aligned to {}, {} needs {}", plan_.align, target_.cpu, target_.align));
+    if (plan_.arena_bytes > kMaxArenaBytes || plan_.arena_bytes < plan_.lower_bound_bytes)
+      complain(nullptr, fmt::format("an arena of {} bytes for at least {}", plan_.arena_bytes, plan_.lower_bound_bytes));
+  }
+
+  void check_range(const Node* node, const std::string& what, int64_t offset, int64_t bytes, int64_t align) {
+    if (offset < 0 || bytes > plan_.arena_bytes || offset > plan_.arena_bytes - bytes)
+      complain(node, fmt::format("{} of {} bytes at {} is outside the arena of {}", what, bytes, offset, plan_.arena_bytes));
+    if (offset % align != 0) complain(node, fmt::format("{} at {} is not aligned to {}", what, offset, align));
+  }
+
+  void check_value(const Node* node, ValueId id) {
+    if (!program_[id].offset) return complain(node, fmt::format("%{} has no place in the arena", name(id)));
+    check_range(node, "%" + name(id), begin(id), end(id) - begin(id), kValueAlign);
+  }
+
+  void check_addresses() {
+    if (!diags_.empty()) return;
+    for (ValueId id : program_.inputs) check_value(nullptr, id);
+    for (size_t i = 0; i < program_.nodes.size(); ++i) {
+      const Node& node = program_.nodes[i];
+      for (ValueId id : node.outputs) check_value(&node, id);
+      const int64_t bytes = scratch_needed(node);
+      if (plan_.scratch_bytes[i] != bytes)
+        complain(&node, fmt::format("{} bytes of scratch are planned, {} needed", plan_.scratch_bytes[i], bytes));
+      if (bytes > 0) check_range(&node, "scratch", plan_.scratch_offsets[i], bytes, std::max<int64_t>(target_.align, 1));
+    }
+  }
+
+  void write_inputs() {
+    for (size_t i = 0; i < program_.inputs.size(); ++i) {
+      const ValueId id = program_.inputs[i];
+      for (size_t j = 0; j < i; ++j)
+        if (program_.inputs[j] != id) expect_apart(nullptr, id, program_.inputs[j]);
+      data(id) = {{0, end(id) - begin(id), id, 0, name(id)}};
+      store(id);
+    }
+  }
+
+  void store(ValueId id) {
+    for (const Run& r : data(id)) memory_.write(r.moved(begin(id)));
+  }
+
+  void expect(ValueId id, const Node* reader) {
+    for (const Run& r : data(id))
+      if (const auto by = memory_.lost(r.moved(begin(id))))
+        return complain(reader, fmt::format("%{} at {} was overwritten by {} before it is read", name(id), begin(id), *by));
+  }
+
+  bool overlap(ValueId a, ValueId b) const { return begin(a) < end(b) && begin(b) < end(a); }
+
+  void expect_apart(const Node* node, ValueId a, ValueId b) {
+    if (overlap(a, b) && !same_data(a, b))
+      complain(node, fmt::format("%{} at {} and %{} at {} overlap", name(a), begin(a), name(b), begin(b)));
+  }
+
+  // Whether two values that overlap hold the same in every common byte.
+  bool same_data(ValueId a, ValueId b) {
+    for (const Run& r : data(a))
+      for (const Run& s : data(b)) {
+        const Run x = r.moved(begin(a));
+        const Run y = s.moved(begin(b));
+        if (x.meets(y.begin, y.end) && !x.same_data(y)) return false;
+      }
+    return true;
+  }
+
+  // What a result holds: its operand's data where the op says so, its own elsewhere.
+  Runs result_data(const Node& node, size_t result) {
+    const ValueId id = node.outputs[result];
+    const int64_t bytes = end(id) - begin(id);
+    Runs runs{{0, bytes, id, 0, name(id)}};
+    const auto overlays = node.op->overlays == nullptr ? std::vector<ir::Overlay>{} : node.op->overlays(program_, node);
+    for (const ir::Overlay& o : overlays) {
+      const ValueId operand = node.inputs[o.operand];
+      if (o.result != result || operand == ValueId::none || program_[operand].is_constant()) continue;
+      for (const Run& r : data(operand)) put(runs, r.moved(-o.delta_bytes), bytes, name(id));
+    }
+    return runs;
+  }
+
+  static void put(Runs& runs, const Run& run, int64_t bytes, std::string_view writer) {
+    if (!run.meets(0, bytes)) return;
+    Run r = run.clipped(0, bytes);
+    r.writer = writer;
+    Runs out = clipped(runs, 0, r.begin);
+    out.push_back(r);
+    const Runs after = clipped(runs, r.end, bytes);
+    out.insert(out.end(), after.begin(), after.end());
+    runs = std::move(out);
+  }
+
+  bool may_replace(const Node& node, ValueId operand, ValueId result) const {
+    const ir::Type& from = program_.type(operand);
+    const ir::Type& to = program_.type(result);
+    return node.op->has(ir::trait::elementwise) && begin(operand) == begin(result) && from.elems() == to.elems() &&
+           ir::elem_bytes(from.elem) == ir::elem_bytes(to.elem);
+  }
+
+  void run_node(size_t i) {
+    const Node& node = program_.nodes[i];
+    std::vector<ValueId> operands;
+    for (ValueId id : node.inputs)
+      if (id != ValueId::none && !program_[id].is_constant()) operands.push_back(id);
+    for (ValueId id : operands) expect(id, &node);
+    for (size_t r = 0; r < node.outputs.size(); ++r) data(node.outputs[r]) = result_data(node, r);
+    for (size_t r = 0; r < node.outputs.size(); ++r) {
+      for (size_t s = 0; s < r; ++s) expect_apart(&node, node.outputs[r], node.outputs[s]);
+      for (ValueId operand : operands)
+        if (!may_replace(node, operand, node.outputs[r])) expect_apart(&node, node.outputs[r], operand);
+    }
+    use_scratch(i, operands);
+    for (ValueId id : node.outputs) store(id);
+  }
+
+  void use_scratch(size_t i, const std::vector<ValueId>& operands) {
+    const Node& node = program_.nodes[i];
+    const int64_t bytes = scratch_needed(node);
+    if (bytes == 0) return;
+    const Run scratch{plan_.scratch_offsets[i], plan_.scratch_offsets[i] + bytes, ValueId::none, 0, scratch_name(node)};
+    for (const auto* ids : {&operands, &node.outputs})
+      for (ValueId id : *ids)
+        if (scratch.meets(begin(id), end(id)))
+          complain(&node, fmt::format("scratch at {} overlaps %{} at {}", scratch.begin, name(id), begin(id)));
+    memory_.write(scratch);
+  }
+
+  static std::string_view scratch_name(const Node& node) { return node.name; }
+
+  const Program& program_;
+  const Plan& plan_;
+  const target::Target& target_;
+  std::vector<Runs> data_;  // of each value, from its own start
+  Memory memory_;
+  Diags diags_;
+};
+
+}  // namespace
+
+Result<> verify_placement(const Program& program, const Plan& plan, const target::Target& target) {
+  Diags diags = Replay(program, plan, target).run();
+  if (!diags.empty()) return diags;
+  return ok;
+}
+
+}  // namespace fold8::plan
