@@ -50,6 +50,7 @@ struct Built {
   target::Target target;
   std::vector<Model> models;
   std::filesystem::path folder;  // holds image.elf; run() works there
+  std::vector<std::string> sources;  // of the emitted code, as compiled
   Sizes sizes;
 };
 
@@ -81,6 +82,9 @@ Result<> check_tools();
 
 // Writes, compiles and links the image in `folder` (made if missing), which must outlive the runs.
 Result<Built> build(const Image& image, const std::filesystem::path& folder);
+
+// The most stack that an invoke of each model can take, from the compiler's call graph (stack.h). In bytes.
+Result<std::vector<int64_t>> stack_bounds(const Built& built);
 
 // Runs every model on its samples, samples[i] for models[i].
 Result<Run> run(const Built& built, const std::vector<Samples>& samples, const RunOptions& options = {});

@@ -9,6 +9,7 @@
 #include "board/image.h"
 #include "board/machine.h"
 #include "board/process.h"
+#include "board/stack.h"
 
 namespace fold8::board {
 namespace fs = std::filesystem;
@@ -192,14 +193,26 @@ Result<Built> build(const Image& image, const fs::path& folder) {
   if (image.one_translation_unit) sources.push_back("all_sources.cpp");
   for (const TextFile& file : image.files)
     if (!image.one_translation_unit && is_source(file.name)) sources.push_back(file.name);
-  for (const std::string& source : sources) F8_CHECK(compile(image, source, {}, folder));
+  const Arguments emitted = sources;
+  for (const std::string& source : emitted) F8_CHECK(compile(image, source, {"-fcallgraph-info=su"}, folder));
   for (const char* source : {"board/image.cpp", "board/runner.cpp", "board/start.s"}) {
     F8_CHECK(compile(image, source, {"-fno-tree-loop-distribute-patterns"}, folder));
     sources.push_back(source);
   }
   F8_CHECK(link(image, sources, folder));
   F8_TRY(const std::string map, read_file(folder / "image.map"));
-  return Built{.target = image.target, .models = image.models, .folder = folder, .sizes = read_map(map)};
+  return Built{.target = image.target, .models = image.models, .folder = folder, .sources = emitted, .sizes = read_map(map)};
+}
+
+Result<std::vector<int64_t>> stack_bounds(const Built& built) {
+  std::vector<std::string> graphs;
+  for (const std::string& source : built.sources) {
+    F8_TRY(std::string graph, read_file(built.folder / (source + ".ci")));
+    graphs.push_back(std::move(graph));
+  }
+  std::vector<std::string> entries;
+  for (const Model& model : built.models) entries.push_back(model.name + "_invoke");
+  return deepest_paths(graphs, entries);
 }
 
 }  // namespace fold8::board

@@ -27,6 +27,7 @@ constexpr int64_t kMadeSamples = 13;  // of noise, when verify is given no input
 struct Arguments {
   std::string model;
   std::vector<std::string> bind;
+  std::string input_layout = "nhwc";
   std::string io;  // "int8", "float32"; empty: the command's default
   std::string target = "cortex-m4";
   std::string targets = "all";
@@ -54,7 +55,8 @@ Result<std::map<std::string, int64_t>> parse_bind(const std::vector<std::string>
 Result<ModelOptions> model_options(const Arguments& a, passes::Ends fallback = passes::Ends::int8) {
   F8_TRY(auto bind, parse_bind(a.bind));
   const passes::Ends ends = a.io.empty() ? fallback : a.io == "int8" ? passes::Ends::int8 : passes::Ends::float32;
-  return ModelOptions{std::move(bind), ends};
+  const auto layout = a.input_layout == "nhwc" ? passes::InputLayout::nhwc : passes::InputLayout::nchw;
+  return ModelOptions{std::move(bind), ends, layout};
 }
 
 void say(const Diags& diags) { std::cerr << format(diags); }
@@ -80,11 +82,17 @@ std::string ends_line(const Program& p, const char* what, const std::vector<Valu
   return out;
 }
 
-Result<int64_t> linked_code_bytes(const Compiled& compiled, const emit::Emission& emission, const std::string& name) {
+struct Linked {
+  int64_t code_bytes = 0;
+  int64_t stack_bound = 0;
+};
+
+Result<Linked> link(const Compiled& compiled, const emit::Emission& emission, const std::string& name) {
   F8_CHECK(board::check_tools());
   const TempFolder folder;
   F8_TRY(const board::Built built, board::build({.target = compiled.target, .files = emission.files, .models = {board_model(compiled, name)}}, folder.path()));
-  return built.sizes.code_bytes;
+  F8_TRY(const std::vector<int64_t> bounds, board::stack_bounds(built));
+  return Linked{built.sizes.code_bytes, bounds[0]};
 }
 
 Result<> compile_command(const Arguments& a) {
@@ -92,25 +100,27 @@ Result<> compile_command(const Arguments& a) {
   F8_TRY(const ModelOptions options, model_options(a));
   const std::string name = a.name.empty() ? default_name(a.model) : a.name;
   if (!emit::is_c_identifier(name)) return error("F8-0404", fmt::format("--name {}: expected a C identifier that starts with a letter", name));
-  Diags reports;
-  F8_TRY(Program int8, load_int8(a.model, options, reports));
-  const int64_t macs = total_macs(int8);
-  F8_TRY(const Compiled compiled, compile(std::move(int8), target));
+  F8_TRY(Int8Model model, load_int8(a.model, options));
+  F8_TRY(const Compiled compiled, compile(model.program, target));
   const emit::Emission emission = emit::emit(compiled.program, compiled.plan, target, {.name = name});
-  std::string code = "not linked here: add --link to have it measured";
+  std::string code = "not linked here: add --link to have code and stack measured";
+  std::string stack;
   if (a.link) {
-    F8_TRY(const int64_t bytes, linked_code_bytes(compiled, emission, name));
-    code = fmt::format("{} bytes once linked (-O2)", bytes);
+    F8_TRY(const Linked linked, link(compiled, emission, name));
+    code = fmt::format("{} bytes once linked (-O2)", linked.code_bytes);
+    stack = fmt::format("; stack at most {} bytes", linked.stack_bound);
   }
   F8_CHECK(write_files(a.folder, emission.files));
-  say(reports);
+  say(model.reports);
 
   const Program& p = compiled.program;
   std::cout << fmt::format("{}: {} ({} kernels)\n", name, target.cpu, target.isa) << ends_line(p, "input", p.inputs) << ends_line(p, "output", p.outputs);
-  std::cout << fmt::format("  {:<8} {} bytes: one arena, aligned to {}; lower bound of this schedule {}\n", "RAM", compiled.plan.arena_bytes, compiled.plan.align,
-                           compiled.plan.lower_bound_bytes);
+  std::cout << fmt::format("  {:<8} {} bytes: one arena, aligned to {}; lower bound of this schedule {}{}\n", "RAM", compiled.plan.arena_bytes, compiled.plan.align,
+                           compiled.plan.lower_bound_bytes, stack);
   std::cout << fmt::format("  {:<8} {} bytes of weights; code {}\n", "flash", emission.weight_bytes, code);
-  std::cout << fmt::format("  {:<8} {}\n", "MACs", macs);
+  const int64_t macs = passes::total_macs(model.program);
+  const std::string given = macs == model.macs_as_given ? "" : fmt::format(" ({} as given; the rest is dead channels)", model.macs_as_given);
+  std::cout << fmt::format("  {:<8} {}{}\n", "MACs", macs, given);
   std::cout << fmt::format("  {:<8} {}/{{{}.h, {}.cpp, {}_kernels.h}}\n", "written", a.folder, name, name, name);
   return ok;
 }
@@ -121,14 +131,14 @@ Result<> print_command(const Arguments& a) {
   F8_TRY(const target::Target target, target::find_target(a.target));
   F8_TRY(const ModelOptions options, model_options(a));
   const Form form = *form_from_name(a.form);
-  Diags reports;
   if (form == Form::torch) {
     F8_TRY(const Program program, load(a.model, options));
     std::cout << ir::print(program);
     return ok;
   }
-  F8_TRY(Program program, load_int8(a.model, options, reports));
-  say(reports);
+  F8_TRY(Int8Model model, load_int8(a.model, options));
+  say(model.reports);
+  Program& program = model.program;
   if (form == Form::packed) F8_CHECK(passes::pack(program, target));
   if (form == Form::placed) {
     F8_TRY(Compiled compiled, compile(std::move(program), target));
@@ -166,9 +176,9 @@ std::string preview(const Tensor& tensor) {
 Result<> run_command(const Arguments& a) {
   F8_TRY(const passes::Ends ends, ends_of_inputs(a));
   F8_TRY(const ModelOptions options, model_options(a, ends));
-  Diags reports;
-  F8_TRY(const Program program, load_int8(a.model, options, reports));
-  say(reports);
+  F8_TRY(const Int8Model model, load_int8(a.model, options));
+  say(model.reports);
+  const Program& program = model.program;
   if (a.outputs.size() > program.outputs.size())
     return error("F8-0402", fmt::format("{} --output files for {} outputs", a.outputs.size(), program.outputs.size())).in(a.model);
   F8_TRY(const Samples samples, read_samples(program, a.inputs));
@@ -198,8 +208,8 @@ Result<std::vector<target::Target>> chosen_targets(const std::string& name) {
 }
 
 void print_verdict(const target::Target& target, const Verdict& v) {
-  std::cout << fmt::format("  {:<14} {:<4} {:<11} {:>10} of {:<10} {:>8} {:>8} {:>8} {:>7}\n", target.cpu, v.isa, target.core, v.differing_bytes, v.compared_bytes,
-                           v.arena_bytes, v.sizes.table_bytes, v.sizes.code_bytes, v.stack_bytes)
+  std::cout << fmt::format("  {:<14} {:<4} {:<11} {:>10} of {:<10} {:>8} {:>8} {:>8} {:>7} {:>7}\n", target.cpu, v.isa, target.core, v.differing_bytes, v.compared_bytes,
+                           v.arena_bytes, v.sizes.table_bytes, v.sizes.code_bytes, v.stack_bytes, v.stack_bound)
             << std::flush;
   if (!v.difference.empty()) std::cout << "    " << v.difference << "\n";
 }
@@ -209,15 +219,15 @@ Result<bool> verify_command(const Arguments& a) {
   F8_TRY(const std::vector<target::Target> targets, chosen_targets(a.targets));
   F8_CHECK(board::check_tools());
   F8_TRY(const ModelOptions options, model_options(a));
-  Diags reports;
-  F8_TRY(const Program program, load_int8(a.model, options, reports));
-  say(reports);
+  F8_TRY(const Int8Model model, load_int8(a.model, options));
+  say(model.reports);
+  const Program& program = model.program;
   Samples samples = make_samples(program, kMadeSamples);
   if (!a.inputs.empty()) {
     F8_TRY(samples, read_samples(program, a.inputs));
   }
   std::cout << fmt::format("{}: {} samples{}, interpreter against emitted code on QEMU\n", a.model, samples.inputs.size(), a.inputs.empty() ? " made by seed" : "");
-  std::cout << fmt::format("  {:<14} {:<4} {:<11} {:>10}    {:<10} {:>8} {:>8} {:>8} {:>7}\n", "target", "isa", "ran on", "differing", "bytes", "arena", "weights", "code", "stack");
+  std::cout << fmt::format("  {:<14} {:<4} {:<11} {:>10}    {:<10} {:>8} {:>8} {:>8} {:>7} {:>7}\n", "target", "isa", "ran on", "differing", "bytes", "arena", "weights", "code", "stack", "<=");
   bool agreed = true;
   for (const target::Target& target : targets) {
     F8_TRY(const Verdict verdict, verify(program, target, samples, {.name = default_name(a.model)}));
@@ -234,6 +244,10 @@ void add_model(CLI::App& command, Arguments& a) {
   command.add_option("model", a.model, "int8 program: .pt2, as torch.export.save writes it after PT2E quantization")->required();
   command.add_option("--bind", a.bind, "size of a symbolic dimension, as in --bind s0=1; repeats");
   command.add_option("--io", a.io, "what the model's ends exchange")->check(CLI::IsMember({"int8", "float32"}));
+}
+
+void add_input_layout(CLI::App& command, Arguments& a) {
+  command.add_option("--input-layout", a.input_layout, "how the firmware's caller hands over images")->check(CLI::IsMember({"nhwc", "nchw"}))->capture_default_str();
 }
 
 int finish(const Result<>& result) {
@@ -258,6 +272,7 @@ void declare(CLI::App& app, Arguments& a) {
 
   CLI::App* compile = app.add_subcommand("compile", "write the model as C++17 firmware source");
   add_model(*compile, a);
+  add_input_layout(*compile, a);
   compile->add_option("--target", a.target, "core to write for")->capture_default_str();
   compile->add_option("-o,--output", a.folder, "folder for the source, made if missing")->required();
   compile->add_option("--name", a.name, "prefix of files and symbols; default: from the model's file name");
@@ -270,11 +285,13 @@ void declare(CLI::App& app, Arguments& a) {
 
   CLI::App* verify = app.add_subcommand("verify", "build the emitted source, run it under QEMU, compare bit by bit with the interpreter");
   add_model(*verify, a);
+  add_input_layout(*verify, a);
   verify->add_option("--target", a.targets, "core, or all")->capture_default_str();
   verify->add_option("--input", a.inputs, "as for run; default: made by seed");
 
   CLI::App* print = app.add_subcommand("print", "show the program in one of its forms");
   add_model(*print, a);
+  add_input_layout(*print, a);
   print->add_option("--form", a.form, "torch, int8, packed or placed")->check(CLI::IsMember({"torch", "int8", "packed", "placed"}))->capture_default_str();
   print->add_option("--target", a.target, "core, for packed and placed")->capture_default_str();
 }

@@ -10,12 +10,11 @@ Result<ir::Program> load(const std::filesystem::path& model, const ModelOptions&
   return pt2::read(model, ops::table(), {.bind = options.bind});
 }
 
-Result<ir::Program> load_int8(const std::filesystem::path& model, const ModelOptions& options, Diags& reports) {
+Result<Int8Model> load_int8(const std::filesystem::path& model, const ModelOptions& options) {
   F8_TRY(ir::Program program, load(model, options));
-  passes::Context context{ops::table(), {}};
+  passes::Context context{.ops = ops::table(), .input_layout = options.input_layout};
   F8_CHECK(passes::lower(program, context, options.ends));
-  reports.insert(reports.end(), context.reports.begin(), context.reports.end());
-  return program;
+  return Int8Model{std::move(program), context.macs_as_given, std::move(context.reports)};
 }
 
 Result<Compiled> compile(ir::Program int8, const target::Target& target) {
@@ -25,13 +24,6 @@ Result<Compiled> compile(ir::Program int8, const target::Target& target) {
   F8_CHECK(ir::verify(result.program));
   F8_CHECK(plan::verify_placement(result.program, result.plan, target));
   return result;
-}
-
-int64_t total_macs(const ir::Program& program) {
-  int64_t total = 0;
-  for (const ir::Node& node : program.nodes)
-    if (node.op->macs != nullptr) total += node.op->macs(program, node);
-  return total;
 }
 
 }  // namespace fold8::driver

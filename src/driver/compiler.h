@@ -16,13 +16,19 @@ namespace fold8::driver {
 struct ModelOptions {
   std::map<std::string, int64_t> bind;  // sizes of symbolic dimensions
   passes::Ends ends = passes::Ends::int8;
+  passes::InputLayout input_layout = passes::InputLayout::nhwc;
 };
 
 // Torch form, as read.
 Result<ir::Program> load(const std::filesystem::path& model, const ModelOptions& options);
 
-// int8 form. `reports`: what the passes did that the user should know.
-Result<ir::Program> load_int8(const std::filesystem::path& model, const ModelOptions& options, Diags& reports);
+struct Int8Model {
+  ir::Program program;        // int8 form
+  int64_t macs_as_given = 0;  // before channels were dropped
+  Diags reports;              // what the passes did that the user should know
+};
+
+Result<Int8Model> load_int8(const std::filesystem::path& model, const ModelOptions& options);
 
 struct Compiled {
   ir::Program program;  // placed form
@@ -32,7 +38,5 @@ struct Compiled {
 
 // int8 -> placed.
 Result<Compiled> compile(ir::Program int8, const target::Target& target);
-
-int64_t total_macs(const ir::Program& program);
 
 }  // namespace fold8::driver

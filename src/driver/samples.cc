@@ -50,9 +50,37 @@ std::optional<Stack> stack_of(const Shape& array, const Shape& input) {
   return std::nullopt;
 }
 
-Tensor sample_of(const Tensor& array, int64_t index, const Type& type) {
-  Tensor sample(array.elem, type.shape);
+// The shape the model was exported with; `value.type` has the caller's order.
+Shape exported_shape(const Value& value) {
+  Shape shape = value.type.shape;
+  for (size_t i = 0; i < value.order.size(); ++i) shape[static_cast<size_t>(value.order[i])] = value.type.shape[i];
+  return shape;
+}
+
+// The dimensions of `tensor` in the caller's order.
+Tensor reordered(const Tensor& tensor, const Value& value) {
+  if (value.order.empty()) return tensor;
+  Tensor result(tensor.elem, value.type.shape);
+  const auto width = static_cast<int64_t>(elem_bytes(tensor.elem));
+  std::vector<int64_t> stride(tensor.shape.size(), width);
+  for (size_t i = stride.size() - 1; i-- > 0;) stride[i] = stride[i + 1] * tensor.shape[i + 1];
+  for (int64_t flat = 0; flat < value.type.elems(); ++flat) {
+    int64_t from = 0;
+    int64_t rest = flat;
+    for (size_t i = value.order.size(); i-- > 0;) {
+      from += rest % value.type.shape[i] * stride[static_cast<size_t>(value.order[i])];
+      rest /= value.type.shape[i];
+    }
+    std::copy_n(tensor.bytes.begin() + from, width, result.bytes.begin() + flat * width);
+  }
+  return result;
+}
+
+Tensor sample_of(const Tensor& array, int64_t index, const Value& value) {
+  const Type& type = value.type;
+  Tensor sample(array.elem, exported_shape(value));
   std::copy_n(array.bytes.begin() + static_cast<ptrdiff_t>(index) * static_cast<ptrdiff_t>(sample.bytes.size()), sample.bytes.size(), sample.bytes.begin());
+  sample = reordered(sample, value);
   if (array.elem == type.elem) return sample;
   Tensor quantized(Elem::i8, type.shape);
   const auto x = sample.as<float>();
@@ -70,17 +98,18 @@ Result<Samples> read_samples(const Program& p, const std::vector<std::string>& s
     F8_TRY(const Tensor array, read_npy(files[i]));
     if (array.elem != input.type.elem && !(array.elem == Elem::f32 && input.type.is_q8()))
       return error("F8-0402", fmt::format("holds {}, and input {} is {}", elem_name(array.elem), input.name, elem_name(input.type.elem))).in(files[i]);
-    const auto stack = stack_of(array.shape, input.type.shape);
+    const Shape exported = exported_shape(input);
+    const auto stack = stack_of(array.shape, exported);
     if (!stack)
-      return error("F8-0402", fmt::format("has shape {}, and input {} has shape {}", shape_text(array.shape), input.name, shape_text(input.type.shape)))
+      return error("F8-0402", fmt::format("has shape {}, and input {} has shape {}", shape_text(array.shape), input.name, shape_text(exported)))
           .in(files[i])
-          .note(fmt::format("many samples have one more leading axis: [N,{}]", fmt::join(input.type.shape, ",")));
+          .note(fmt::format("many samples have one more leading axis: [N,{}]", fmt::join(exported, ",")));
     if (i > 0 && static_cast<size_t>(stack->count) != samples.inputs.size())
       return error("F8-0402", fmt::format("holds {} samples, the input before it {}", stack->count, samples.inputs.size())).in(files[i]);
     samples.inputs.resize(static_cast<size_t>(stack->count));
     samples.stacked = stack->stacked;
     samples.batched = stack->batched;
-    for (int64_t s = 0; s < stack->count; ++s) samples.inputs[static_cast<size_t>(s)].push_back(sample_of(array, s, input.type));
+    for (int64_t s = 0; s < stack->count; ++s) samples.inputs[static_cast<size_t>(s)].push_back(sample_of(array, s, input));
   }
   return samples;
 }

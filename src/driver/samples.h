@@ -14,6 +14,7 @@ struct Samples {
   bool batched = false;                         // ... or the input's own leading axis of 1 was longer
 };
 
+// Arrays have the shapes that the model was exported with, whatever --input-layout says.
 // `specs`: "x.npy" in the order of the inputs, or "name=x.npy". An array of an input's shape is one sample; one more
 // leading axis, or more than one along a leading axis of 1, means many. float32 arrays for int8 inputs are quantized
 // under the input's scale and zero point.

@@ -31,6 +31,7 @@ namespace {
 struct Outcome {
   board::Run run;
   board::Sizes sizes;
+  int64_t stack_bound = 0;
 };
 
 Result<Outcome> build_and_run(const Compiled& compiled, const VerifyOptions& options, bool trace, const std::vector<std::vector<Tensor>>& inputs) {
@@ -42,7 +43,8 @@ Result<Outcome> build_and_run(const Compiled& compiled, const VerifyOptions& opt
   board::Samples samples{static_cast<int64_t>(inputs.size()), {}};
   for (const auto& sample : inputs) samples.bytes += sample_bytes(sample);
   F8_TRY(board::Run run, board::run(built, {samples}));
-  return Outcome{std::move(run), built.sizes};
+  F8_TRY(const std::vector<int64_t> bounds, board::stack_bounds(built));
+  return Outcome{std::move(run), built.sizes, bounds[0]};
 }
 
 // One record of fold8_trace: docs of board.h.
@@ -100,7 +102,10 @@ Result<Verdict> verify(const Program& int8, const target::Target& target, const 
   verdict.cpuid = outcome.run.cpuid;
   verdict.sizes = outcome.sizes;
   verdict.stack_bytes = run.stack_bytes;
+  verdict.stack_bound = outcome.stack_bound;
   verdict.arena_bytes = compiled.plan.arena_bytes;
+  if (run.stack_bytes > outcome.stack_bound)
+    return error("F8-0405", fmt::format("{}: took {} bytes of stack, more than the bound of {}", target.cpu, run.stack_bytes, outcome.stack_bound));
   if (run.isa != target.isa)
     return error("F8-0403", fmt::format("the image for {} ran {} kernels, expected {}", target.cpu, run.isa, target.isa));
 

@@ -18,7 +18,8 @@ struct Verdict {
   std::string isa;         // of the kernels that ran, as the image itself says
   uint32_t cpuid = 0;
   board::Sizes sizes;
-  int64_t stack_bytes = 0;
+  int64_t stack_bytes = 0;  // measured
+  int64_t stack_bound = 0;  // proven from the call graph
   int64_t arena_bytes = 0;
 };
 

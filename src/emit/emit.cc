@@ -81,6 +81,7 @@ std::string end_constants(const Program& p, const End& end, const std::string& p
   const Value& value = p[end.value];
   const std::string name = prefix + "_" + upper(end.suffix);
   std::string out = fmt::format("/* {} {}: {}", end.is_input ? "input" : "output", value.name, describe(value.type));
+  if (!value.order.empty()) out += fmt::format(", the exported dimensions in the order {}", shape_text(value.order));
   if (value.type.quant) out += fmt::format("; real = {0}_SCALE * (q - {0}_ZERO)", name);
   out += fmt::format(" */\n#define {}_BYTES {}\n#define {}_ELEMS {}\n", name, value.type.bytes(), name, value.type.elems());
   if (value.type.quant)
@@ -230,12 +231,29 @@ class Source {
     return out + "\n";
   }
 
+  // A call; its parameter structs are constants in flash, so that the frame of invoke stays small.
   std::string statement(const KernelCall& call, size_t node) const {
-    std::string out = "  " + call.function + "<" + isa_type(target_);
-    for (const std::string& arg : call.template_args) out += ", " + arg;
-    out += ">(";
-    for (size_t i = 0; i < call.args.size(); ++i) out += (i ? ", " : "") + argument(call.args[i], node);
-    return out + ");\n";
+    std::string structs;
+    std::string line = call.function + "<" + isa_type(target_);
+    for (const std::string& arg : call.template_args) line += ", " + arg;
+    line += ">(";
+    for (size_t i = 0; i < call.args.size(); ++i) {
+      if (i > 0) line += ", ";
+      if (const auto* literal = std::get_if<KernelStruct>(&call.args[i])) {
+        const std::string name = fmt::format("p{}", i);
+        structs += fmt::format("    static constexpr {} {}{{{}}};\n", literal->type, name, fields(*literal));
+        line += name;
+      } else {
+        line += argument(call.args[i], node);
+      }
+    }
+    return structs.empty() ? fmt::format("  {});\n", line) : fmt::format("  {{\n{}    {});\n  }}\n", structs, line);
+  }
+
+  static std::string fields(const KernelStruct& literal) {
+    std::string out;
+    for (const KernelInt& field : literal.fields) out += fmt::format("{}/*{}*/ {}", out.empty() ? "" : ", ", field.name, field.value);
+    return out;
   }
 
   std::string argument(const KernelArg& arg, size_t node) const {
@@ -244,13 +262,11 @@ class Source {
       size_t node;
       std::string operator()(const KernelInt& i) const { return fmt::format("/*{}*/ {}", i.name, i.value); }
       std::string operator()(const KernelFloat& f) const { return fmt::format("/*{}*/ {:a}f", f.name, f.value); }
-      std::string operator()(const KernelStruct& s) const {
-        std::string out = s.type + "{";
-        for (size_t i = 0; i < s.fields.size(); ++i) out += (i ? ", " : "") + (*this)(s.fields[i]);
-        return out + "}";
-      }
+      std::string operator()(const KernelStruct&) const { throw CompilerBug("a parameter struct is named, not written in place"); }
       std::string operator()(const KernelPointer& pointer) const { return source.address(pointer.value); }
-      std::string operator()(const KernelScratch&) const { return fmt::format("arena + {}", source.plan_.scratch_offsets[node]); }
+      std::string operator()(const KernelScratch&) const {
+        return fmt::format("f8k::at<int8_t>(arena, {})", source.plan_.scratch_offsets[node]);
+      }
     };
     return std::visit(Writer{*this, node}, arg);
   }

@@ -25,6 +25,15 @@ inline constexpr unsigned moves_data = 1u << 5;         // every output element 
                                                         // reals): commutes with quantization, shares its parameters
 inline constexpr unsigned is_requantize = 1u << 6;      // q8 -> q8 with other parameters, one operand, no arithmetic else
 inline constexpr unsigned shares_parameters = 1u << 8;  // result and operand 0 have one scale and zero point
+inline constexpr unsigned channels_last = 1u << 9;      // operand 0 and result are [N,C,H,W]; with the attribute layout="nhwc" they
+                                                        // are [N,H,W,C], which is what its kernel takes. Weights stay [O,I,H,W]
+inline constexpr unsigned weighted = 1u << 10;          // operands x, weight (output channels on its axis 0), bias or none
+inline constexpr unsigned is_permute = 1u << 11;        // attr dims
+inline constexpr unsigned is_pad = 1u << 12;            // attrs pad=[before,after of each dimension], value
+inline constexpr unsigned channelwise = 1u << 13;       // channel c of the result sees channel c of each operand alone, and no
+                                                        // attribute but "shape" counts channels (last dimension, as laid out)
+inline constexpr unsigned monotone = 1u << 14;           // result elements are the largest of some operand elements: commutes with
+                                                        // quantization like a mover, but is no copy of its operand
 inline constexpr unsigned elementwise = 1u << 7;        // result element i depends on operand elements i only: may overwrite
                                                         // an operand of its own size that nobody reads later
 }  // namespace trait
@@ -49,6 +58,34 @@ struct Evaluation {
   const Type& out_type(size_t i) const { return program.type(node.outputs[i]); }
 };
 
+// Bounds of an int8, both included.
+struct Range {
+  int32_t lo = -128;
+  int32_t hi = 127;
+};
+
+// How a weighted op treats channels: the last dimension of operand 0 and of the result, once the layout is assigned.
+// `ins`, `outs` below are the channels to keep, ascending.
+struct ChannelHooks {
+  // Whether channel c of the result sees channel c of the operand alone (depthwise).
+  bool (*channelwise)(const Program&, const Node&);
+  // Bounds of each result channel, given those of each operand channel.
+  std::vector<Range> (*results)(const Program&, const Node&, const std::vector<Range>& x);
+  // Operand channels that some weight other than 0 reads.
+  std::vector<bool> (*needs)(const Program&, const Node&);
+  // Whether an operand channel that always holds `value` can become part of the bias, borders included.
+  bool (*folds)(const Program&, const Node&, int8_t value);
+  // Keeps those channels; a dropped operand channel c was always constants[c] (if needed) and goes into the bias.
+  void (*keep)(Program&, Node&, const std::vector<int64_t>& ins, const std::vector<int64_t>& outs,
+               const std::vector<std::optional<int8_t>>& constants);
+};
+
+// Scale and zero point of a result whose range is known without calibration.
+struct FixedResult {
+  double scale = 1;
+  int32_t zero = 0;
+};
+
 struct OpDef {
   std::string_view name;
   unsigned traits = 0;
@@ -66,6 +103,25 @@ struct OpDef {
 
   // The meaning, in int8, packed and placed form (and torch form for ops on the program's ends).
   void (*evaluate)(const Evaluation&) = nullptr;
+
+  // How a permutation of the operands passes to the result: op(permute(x, dims)...) = permute(op'(x...), returned dims).
+  // Called when every activation operand is a permute by `dims`: rewrites attributes and constant operands of `node` into
+  // those of op' (the caller then rewires the operands). nullopt: it cannot, and nothing was changed. Null: never can.
+  std::optional<std::vector<int64_t>> (*permute_through)(Program&, Node&, const std::vector<int64_t>& dims) = nullptr;
+
+  // Operand 0 is to be read with its last dimension in another order: element k of that dimension becomes element to[k].
+  // Rewrites the constants so that the result is the same. Null: cannot.
+  void (*reorder_features)(Program&, Node&, const std::vector<int64_t>& to) = nullptr;
+
+  // Weighted ops: what the pass that drops channels needs to know. Null: channels stay.
+  const ChannelHooks* channels = nullptr;
+
+  // What the result is quantized with where it leaves the model in float. Nullopt: that is an error.
+  std::optional<FixedResult> fixed_result = std::nullopt;
+
+  // Rewrites around this op alone, in torch and int8 form, to something the later passes know better (a batch norm into the weights
+  // before it, a pad into the op after it). True if it changed the program. Null: none.
+  Result<bool> (*simplify)(Program&, Node&) = nullptr;
 
   // int8 -> packed: replaces constants by what `target`'s kernel reads. Null when operands are already that.
   Result<> (*pack)(Program&, Node&, const target::Target&) = nullptr;

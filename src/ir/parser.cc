@@ -2,7 +2,9 @@
 
 #include <cctype>
 #include <cstdlib>
+#include <utility>
 
+#include "base/checked.h"
 #include "ir/text.h"
 #include "quant/rescale.h"
 
@@ -81,6 +83,12 @@ class Lexer {
     const int64_t value = std::strtoll(text.c_str(), &end, 10);
     if (*end != '\0' || errno != 0) fail(fmt::format("expected an integer, found '{}'", text));
     return value;
+  }
+
+  int32_t int32() {
+    const int64_t value = integer();
+    if (!std::in_range<int32_t>(value)) fail(fmt::format("{} does not fit i32", value));
+    return static_cast<int32_t>(value);
   }
 
   double number() {
@@ -199,6 +207,14 @@ class Parser {
     return list;
   }
 
+  // No core addresses 2^31 elements.
+  Shape shape() {
+    Shape sizes = integer_list();
+    const auto elems = checked_elems(sizes);
+    if (!elems || *elems > INT32_MAX) lex_.fail(fmt::format("{} is not a shape of fewer than 2^31 elements", shape_text(sizes)));
+    return sizes;
+  }
+
   Type type() {
     struct Kind {
       const char* name;
@@ -212,7 +228,7 @@ class Parser {
     const std::string name = lex_.word();
     for (const Kind& kind : kKinds)
       if (name == kind.name) {
-        Type result{kind.elem, integer_list(), std::nullopt};
+        Type result{kind.elem, shape(), std::nullopt};
         if (kind.quantized) result.quant = quantization();
         return result;
       }
@@ -227,13 +243,13 @@ class Parser {
       while (!lex_.accept('}')) q.scales.push_back(lex_.number());
       if (!lex_.accept_word("axis")) lex_.fail("expected 'axis='");
       lex_.expect('=');
-      q.axis = static_cast<int>(lex_.integer());
+      q.axis = lex_.int32();
     } else {
       q.scales.push_back(lex_.number());
     }
     if (!lex_.accept_word("zero")) lex_.fail("expected 'zero='");
     lex_.expect('=');
-    q.zero = static_cast<int32_t>(lex_.integer());
+    q.zero = lex_.int32();
     return q;
   }
 
@@ -242,6 +258,10 @@ class Parser {
     if (lex_.accept_word("arena")) {
       lex_.expect('=');
       program_[id].offset = lex_.integer();
+    }
+    if (lex_.accept_word("order")) {
+      lex_.expect('=');
+      program_[id].order = integer_list();
     }
     return id;
   }
@@ -288,21 +308,27 @@ class Parser {
     if (tensor.elem == Elem::f32) {
       tensor.as<float>()[i] = static_cast<float>(lex_.number());
     } else if (tensor.elem == Elem::rescale) {
-      const auto multiplier = static_cast<int32_t>(lex_.integer());
-      tensor.as<quant::Rescale>()[i] = {multiplier, static_cast<int32_t>(lex_.integer())};
+      const int32_t multiplier = lex_.int32();
+      tensor.as<quant::Rescale>()[i] = {multiplier, lex_.int32()};
     } else {
       store(tensor, i, lex_.integer());
     }
   }
 
+  template <class T>
+  void store_as(Tensor& tensor, size_t i, int64_t value) {
+    if (!std::in_range<T>(value)) lex_.fail(fmt::format("{} does not fit {}", value, elem_name(tensor.elem)));
+    tensor.as<T>()[i] = static_cast<T>(value);
+  }
+
   void store(Tensor& tensor, size_t i, int64_t value) {
     switch (tensor.elem) {
-      case Elem::i8: tensor.as<int8_t>()[i] = static_cast<int8_t>(value); return;
+      case Elem::i8: return store_as<int8_t>(tensor, i, value);
       case Elem::u8:
-      case Elem::boolean: tensor.as<uint8_t>()[i] = static_cast<uint8_t>(value); return;
-      case Elem::i16: tensor.as<int16_t>()[i] = static_cast<int16_t>(value); return;
-      case Elem::i32: tensor.as<int32_t>()[i] = static_cast<int32_t>(value); return;
-      case Elem::i64: tensor.as<int64_t>()[i] = value; return;
+      case Elem::boolean: return store_as<uint8_t>(tensor, i, value);
+      case Elem::i16: return store_as<int16_t>(tensor, i, value);
+      case Elem::i32: return store_as<int32_t>(tensor, i, value);
+      case Elem::i64: return store_as<int64_t>(tensor, i, value);
       case Elem::f32: tensor.as<float>()[i] = static_cast<float>(value); return;
       case Elem::rescale: lex_.fail("a rescale table is written in full");
     }
@@ -324,7 +350,7 @@ class Parser {
     lex_.expect('(');
     p.source_file = lex_.quoted();
     lex_.expect(',');
-    p.source_line = static_cast<int>(lex_.integer());
+    p.source_line = lex_.int32();
     for (std::string* field : {&p.source_text, &p.function, &p.module_path, &p.node}) {
       lex_.expect(',');
       *field = lex_.quoted();

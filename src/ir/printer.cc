@@ -86,7 +86,7 @@ class Printer {
     out_ = fmt::format("program form={}", form_name(program_.form));
     if (!program_.name.empty()) out_ += " name=" + quoted(program_.name);
     out_ += " {\n";
-    for (ValueId id : program_.inputs) out_ += fmt::format("  in {} : {}{}\n", ref(id), type_text(program_.type(id)), offset(id));
+    for (ValueId id : program_.inputs) out_ += fmt::format("  in {} : {}{}{}\n", ref(id), type_text(program_.type(id)), offset(id), order(id));
     for (const Value& value : program_.values)
       if (value.is_constant())
         out_ += fmt::format("  const %{} : {} = {}\n", value.name, type_text(value.type), data_text(*value.constant));
@@ -102,6 +102,11 @@ class Printer {
   std::string offset(ValueId id) const {
     const auto& at = program_[id].offset;
     return at ? fmt::format(" arena={}", *at) : "";
+  }
+
+  std::string order(ValueId id) const {
+    const auto& dims = program_[id].order;
+    return dims.empty() ? "" : fmt::format(" order=[{}]", fmt::join(dims, ","));
   }
 
   std::string refs(const std::vector<ValueId>& ids) const {

@@ -30,6 +30,8 @@ struct Value {
   Type type;
   TensorPtr constant;                     // set for weights, null for activations
   std::optional<int64_t> offset;          // placed form, activations only
+  std::vector<int64_t> order;             // inputs: the exported dimensions in the order the caller hands them over, which
+                                          // `type` already has; empty: as exported
   bool is_constant() const { return constant != nullptr; }
 };
 

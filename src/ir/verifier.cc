@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -19,6 +20,10 @@ bool valid(const Quant& q, const Type& type) {
   return axis_ok && (type.elem != Elem::i8 || (q.zero >= -128 && q.zero <= 127));
 }
 
+std::string bad_parameters(const Value& value) {
+  return fmt::format("%{}: a scale must be finite and above 0, one for each channel, and an int8 zero point in -128..127", value.name);
+}
+
 // --- rules of every form ---
 
 Complaint scales_are_positive_and_finite(const Program& p, const Node& node) {
@@ -27,8 +32,7 @@ Complaint scales_are_positive_and_finite(const Program& p, const Node& node) {
       if (id == ValueId::none) continue;
       const Type& type = p.type(id);
       if (type.quant && !valid(*type.quant, type))
-        return fmt::format("%{}: a scale must be finite and above 0, one for each channel, and an int8 zero point in -128..127",
-                           p[id].name);
+        return bad_parameters(p[id]);
     }
   return {};
 }
@@ -59,8 +63,10 @@ Complaint no_float_in_the_middle(const Program& p, const Node& node) {
 
 Complaint parameters_are_shared(const Program& p, const Node& node) {
   if (!node.op->has(trait::shares_parameters)) return {};
-  for (ValueId id : node.outputs)
-    if (p.type(id).quant != p.type(node.inputs[0]).quant) return "its result must have its operand's scale and zero point";
+  for (const auto* ids : {&node.inputs, &node.outputs})
+    for (ValueId id : *ids)
+      if (id != ValueId::none && p.type(id).quant != p.type(node.inputs[0]).quant)
+        return "its result must have its operand's scale and zero point";
   return {};
 }
 
@@ -85,6 +91,10 @@ constexpr Rule kRules[] = {
     {Form::placed, activations_have_offsets},
 };
 
+bool is_read(const Program& p, ValueId id) {
+  return std::ranges::any_of(p.nodes, [&](const Node& node) { return std::ranges::count(node.inputs, id) != 0; });
+}
+
 // Operands are defined before use, results once, outputs at all.
 void check_order(const Program& p, Diags& diags) {
   std::set<ValueId> defined(p.inputs.begin(), p.inputs.end());
@@ -97,6 +107,9 @@ void check_order(const Program& p, Diags& diags) {
         diags.push_back(p.error_at(node, "F8-0202", fmt::format("%{} is defined twice", p[id].name)));
   }
   if (p.outputs.empty()) diags.push_back(error("F8-0202", "the program has no output").in(p.file));
+  for (ValueId id : p.inputs)  // of those that a node reads, the node is the place
+    if (const auto& type = p.type(id); type.quant && !valid(*type.quant, type) && !is_read(p, id))
+      diags.push_back(error("F8-0203", "input " + bad_parameters(p[id])).in(p.file));
   for (ValueId id : p.outputs)
     if (!known(id)) diags.push_back(error("F8-0202", fmt::format("output %{} is never computed", p[id].name)).in(p.file));
 }

@@ -87,7 +87,7 @@ Result<> integerize_bias(Program& p, Node& node) {
     }
   }
   const Type type{Elem::i32, bias.type.shape, target};
-  node.inputs[2] = p.add_constant(bias.name, type, make_tensor(Elem::i32, bias.type.shape, ints));
+  node.inputs[2] = p.add_constant(node.name + ".bias", type, make_tensor(Elem::i32, bias.type.shape, ints));
   return ok;
 }
 
@@ -145,6 +145,16 @@ std::vector<quant::Rescale> rescales(const Program& p, const Node& node) {
   std::vector<quant::Rescale> list;
   for (double sw : p.type(node.inputs[1]).quant->scales) list.push_back(*quant::make_rescale(sx * sw / sy));
   return list;
+}
+
+void replace_by_packed(Program& p, Node& node, const std::vector<int8_t>& packed) {
+  const auto constant = [&](const std::string& name, Elem elem, const auto& data) {
+    const Shape shape = {static_cast<int64_t>(data.size())};
+    return p.add_constant(name, {elem, shape, {}}, make_tensor(elem, shape, data));
+  };
+  const ValueId sum = constant(node.name + ".kernel_sum", Elem::i32, kernel_sums(p, node));
+  const ValueId rescale = constant(node.name + ".rescale", Elem::rescale, rescales(p, node));
+  node.inputs = {node.inputs[0], constant(p[node.inputs[1]].name + ".packed", Elem::i8, packed), sum, rescale};
 }
 
 }  // namespace fold8::ops

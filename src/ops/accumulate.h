@@ -19,4 +19,7 @@ std::vector<int32_t> kernel_sums(const ir::Program& program, const ir::Node& nod
 // sx * sw[o] / sy as multiplier and shift: one entry for per-tensor weights, else one for each output channel.
 std::vector<quant::Rescale> rescales(const ir::Program& program, const ir::Node& node);
 
+// int8 -> packed operands: x, `packed` weights (i8[bytes]), kernel_sum (i32[outs]), rescale table.
+void replace_by_packed(ir::Program& program, ir::Node& node, const std::vector<int8_t>& packed);
+
 }  // namespace fold8::ops

@@ -1,12 +1,31 @@
-// Where an op needs its result to share its operand's parameters and the quantizer chose others, requantizes the operand
+// Where an op needs its result to share its operands' parameters and the quantizer chose others, requantizes the operands
 // first. Exact: quantization is monotone and the op moves or selects elements. Reported, for it costs a pass over the data.
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "passes/passes.h"
 
 namespace fold8::passes {
 
 using namespace ir;
+
+namespace {
+
+// x under the parameters `quant`, by a node of its own before nodes[at].
+Result<ValueId> requantized(Program& p, Context& context, const OpDef& requantize, size_t at, ValueId x, const Quant& quant) {
+  const Node reader = p.nodes[at];
+  const ValueId y = p.add_value(p[x].name + ".requantized", {Elem::i8, p.type(x).shape, quant});
+  Node node{&requantize, reader.name + ".requantize", {x}, {y}, {}, reader.places};
+  F8_CHECK(requantize.integerize(p, node));
+  Diag report = p.error_at(reader, "F8-0305", fmt::format("%{} is rescaled first: the quantizer gave operand and result different parameters", p[x].name));
+  report.severity = Severity::note;
+  context.reports.push_back(std::move(report));
+  p.nodes.insert(p.nodes.begin() + static_cast<ptrdiff_t>(at), std::move(node));
+  return y;
+}
+
+}  // namespace
 
 Result<> align_qparams(Program& p, Context& context) {
   const OpDef* requantize = nullptr;
@@ -15,18 +34,15 @@ Result<> align_qparams(Program& p, Context& context) {
   require(requantize != nullptr, "the table has a requantize");
   for (size_t i = 0; i < p.nodes.size(); ++i) {
     if (!p.nodes[i].op->has(trait::shares_parameters)) continue;
-    const ValueId x = p.nodes[i].inputs[0];
-    const Type& y = p.type(p.nodes[i].outputs[0]);
-    if (p.type(x).quant == y.quant) continue;
-    const Type aligned{Elem::i8, p.type(x).shape, y.quant};
-    Node node{requantize, p.nodes[i].name + ".requantize", {x}, {p.add_value(p[x].name + ".requantized", aligned)}, {}, p.nodes[i].places};
-    F8_CHECK(node.op->integerize(p, node));
-    Diag report = p.error_at(p.nodes[i], "F8-0305", fmt::format("%{} is rescaled first: the quantizer gave operand and result different parameters", p[x].name));
-    report.severity = Severity::note;
-    context.reports.push_back(std::move(report));
-    p.nodes[i].inputs[0] = node.outputs[0];
-    p.nodes.insert(p.nodes.begin() + static_cast<ptrdiff_t>(i), std::move(node));
-    ++i;
+    const Quant quant = *p.type(p.nodes[i].outputs[0]).quant;
+    const std::vector<ValueId> operands = p.nodes[i].inputs;
+    for (ValueId x : operands) {
+      const bool still_read = std::ranges::count(p.nodes[i].inputs, x) != 0;  // an operand named twice is rescaled once
+      if (x == ValueId::none || !still_read || p.type(x).quant == quant) continue;
+      F8_TRY(const ValueId y, requantized(p, context, *requantize, i, x, quant));
+      ++i;
+      std::ranges::replace(p.nodes[i].inputs, x, y);
+    }
   }
   return ok;
 }

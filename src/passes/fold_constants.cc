@@ -75,7 +75,7 @@ Result<> fold_constants(Program& p, Context&) {
     const bool constant = std::ranges::all_of(node.inputs, [&](ValueId id) { return id != ValueId::none && p[id].is_constant(); });
     if (constant) {
       p[node.outputs[0]].constant = evaluate(p, node);
-    } else if (mover) {
+    } else if (mover && node.inputs.size() == 1) {
       sink_into_constant(p, node);
     }
   }

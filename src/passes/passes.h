@@ -7,10 +7,15 @@
 
 namespace fold8::passes {
 
+// How the caller hands over images: as exported, or channels last, as the kernels read them.
+enum class InputLayout { nhwc, nchw };
+
 // What a pass may ask for beside the program, and where it reports what it did that a user should know.
 struct Context {
   ir::OpTable ops;
-  Diags reports;  // severity note or warning
+  InputLayout input_layout = InputLayout::nhwc;
+  int64_t macs_as_given = 0;  // before any channel was dropped
+  Diags reports = {};  // severity note or warning
 };
 
 using Pass = Result<> (*)(ir::Program&, Context&);
@@ -24,10 +29,19 @@ Result<> fold_qparams(ir::Program&, Context&);     // torch -> int8: DQ/Q nodes 
 
 // ---- int8 form
 Result<> align_qparams(ir::Program&, Context&);    // requantizes where an op needs equal parameters and has not
+Result<> merge_requantizes(ir::Program&, Context&);  // two requantizes in a row into one, where exact
 Result<> drop_float_ends(ir::Program&, Context&);  // int8 inputs and outputs: quantize/dequantize at the ends removed
+
+Result<> simplify(ir::Program&, Context&);         // each op's own rewrites, until nothing changes (torch and int8 form)
+Result<> assign_layout(ir::Program&, Context&);    // NCHW -> NHWC; permutes moved to where they cost nothing
+
+Result<> drop_channels(ir::Program&, Context&);    // channels that are constant or unread, exactly
 
 // The ends of the compiled model: what the caller hands over and gets back.
 enum class Ends { int8, float32 };
+
+// Multiplications of an int8 by an int8 weight in one inference.
+int64_t total_macs(const ir::Program& program);
 
 // torch -> int8, verified after every pass.
 Result<> lower(ir::Program& program, Context& context, Ends ends);

@@ -14,16 +14,29 @@ struct Step {
   const char* why;
 };
 
+// One step: between the two, ops that need equal parameters may stand without them.
+Result<> fold_and_align(ir::Program& program, Context& context) {
+  F8_CHECK(fold_qparams(program, context));
+  return align_qparams(program, context);
+}
+
 constexpr Step kLower[] = {
     {"drop_dead", drop_dead, ir::Form::torch, "exporters leave float weights behind that nothing reads"},
     {"fold_constants", fold_constants, ir::Form::torch, "a transposed weight is a weight"},
+    {"simplify", simplify, ir::Form::torch, "a batch norm belongs to the weights before it"},
     {"fuse_clamp", fuse_clamp, ir::Form::torch, "relu stands between an op and its quantize"},
     {"spread_qparams", spread_qparams, ir::Form::torch, "some quantizers leave views between q and dq, or none"},
-    {"fold_qparams", fold_qparams, ir::Form::int8, "from here on there are only integers"},
-    {"align_qparams", align_qparams, ir::Form::int8, "a view of other parameters is a requantize and a view"},
+    {"fold_qparams and align_qparams", fold_and_align, ir::Form::int8,
+     "from here on there are only integers; a view of other parameters is a requantize and a view"},
     {"fuse_clamp", fuse_clamp, ir::Form::int8, "a quantized relu after a quantized op of the same parameters"},
-    {"drop_dead", drop_dead, ir::Form::int8, "what the fold left over"},
+    {"merge_requantizes", merge_requantizes, ir::Form::int8, "aligning made some, and the quantizer leaves some at the ends"},
+    {"simplify", simplify, ir::Form::int8, "a pad of zero points is the convolution's own"},
 };
+
+constexpr Step kInt8Ends = {"drop_float_ends", drop_float_ends, ir::Form::int8, "the caller exchanges int8"};
+
+constexpr Step kLayout = {"assign_layout", assign_layout, ir::Form::int8, "kernels read channels last"};
+constexpr Step kChannels = {"drop_channels", drop_channels, ir::Form::int8, "trained networks have channels that do nothing"};
 
 // A pass that breaks a rule is fold8's fault, unless the rule is about the user's data; either way nothing goes on.
 Result<> checked(const Step& step, ir::Program& program, Context& context) {
@@ -38,12 +51,21 @@ Result<> checked(const Step& step, ir::Program& program, Context& context) {
 
 }  // namespace
 
+int64_t total_macs(const ir::Program& program) {
+  int64_t total = 0;
+  for (const ir::Node& node : program.nodes)
+    if (node.op->macs != nullptr) total += node.op->macs(program, node);
+  return total;
+}
+
 Result<> lower(ir::Program& program, Context& context, Ends ends) {
   require(program.form == ir::Form::torch, "lower() starts from the torch form");
   F8_CHECK(ir::verify(program));
   for (const Step& step : kLower) F8_CHECK(checked(step, program, context));
-  if (ends == Ends::int8)
-    F8_CHECK(checked({"drop_float_ends", drop_float_ends, ir::Form::int8, "the caller exchanges int8"}, program, context));
+  if (ends == Ends::int8) F8_CHECK(checked(kInt8Ends, program, context));
+  F8_CHECK(checked(kLayout, program, context));
+  context.macs_as_given = total_macs(program);
+  F8_CHECK(checked(kChannels, program, context));
   program.compact();
   return ok;
 }

@@ -1,5 +1,5 @@
-// What the bytes of a value hold, as far as the ops' overlays tell: bytes of the same origin are the same data, whatever
-// value they are reached through and wherever they lie.
+// What the bytes of a value hold, as far as the ops' overlays tell: bytes of the same origin are the same data,
+// whatever value they are reached through and wherever they lie.
 #pragma once
 
 #include <vector>

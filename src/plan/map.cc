@@ -67,7 +67,8 @@ std::string short_name(const ir::Node& node) {
 }  // namespace
 
 std::string memory_map(const Program& program, const Plan& plan) {
-  std::string out = fmt::format("arena {} bytes, lower bound {}, base aligned to {}\n", plan.arena_bytes, plan.lower_bound_bytes, plan.align);
+  std::string out = fmt::format("arena {} bytes, lower bound {}, base aligned to {}\n", plan.arena_bytes,
+                                plan.lower_bound_bytes, plan.align);
   out += "# kept or read   + written   ~ scratch   . free   < peak\n";
   const std::vector<Life> lives = lifetimes(program);
   for (size_t i = 0; i < program.nodes.size() && plan.arena_bytes > 0; ++i) {

@@ -6,7 +6,6 @@
 #include "plan/packing.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <numeric>
 #include <tuple>
 
@@ -46,7 +45,8 @@ constexpr Fit kFits[] = {Fit::lowest, Fit::tightest, Fit::both_ends};
 // Places blocks one by one into an arena that should not exceed `limit`.
 class Filler {
  public:
-  Filler(const PackingProblem& problem, const Edges& edges, int64_t limit) : problem_(problem), edges_(edges), limit_(limit) {}
+  Filler(const PackingProblem& problem, const Edges& edges, int64_t limit)
+      : problem_(problem), edges_(edges), limit_(limit) {}
 
   Packing fill(const Order& order, Fit fit) {
     packing_ = {std::vector<int64_t>(problem_.blocks.size(), kUnplaced), 0};
@@ -67,7 +67,7 @@ class Filler {
   static constexpr int64_t kUnplaced = -1;
 
   struct Gap {
-    int64_t low = 0;   // addresses the block may have
+    int64_t low = 0;  // addresses the block may have
     int64_t high = 0;
   };
 
@@ -96,12 +96,10 @@ class Filler {
     switch (fit) {
       case Fit::lowest: return gaps.front().low;
       case Fit::tightest: return std::ranges::min_element(gaps, {}, [](const Gap& g) { return g.high - g.low; })->low;
-      case Fit::both_ends: return top ? topmost(gaps) : gaps.front().low;
+      case Fit::both_ends: return top ? gaps.back().high : gaps.front().low;
     }
     throw CompilerBug("a fit is one of three");
   }
-
-  static int64_t topmost(const std::vector<Gap>& gaps) { return gaps.back().high; }
 
   const PackingProblem& problem_;
   const Edges& edges_;
@@ -121,7 +119,9 @@ std::vector<Order> orders(const PackingProblem& problem) {
     std::ranges::stable_sort(found.back(), {}, [&](size_t i) { return key(problem.blocks[i]); });
   };
   auto steps = [](const Block& b) { return int64_t{b.last} - b.first + 1; };
-  auto from_peak = [&](const Block& b) { return std::max({0, b.first - problem.peak_step, problem.peak_step - b.last}); };
+  auto from_peak = [&](const Block& b) {
+    return std::max({0, b.first - problem.peak_step, problem.peak_step - b.last});
+  };
   sorted([](const Block& b) { return -b.bytes; });
   sorted([&](const Block& b) { return std::tuple(steps(b) == 1, b.first); });  // scratch fills what is left
   sorted([&](const Block& b) { return std::tuple(from_peak(b), -b.bytes); });
@@ -290,9 +290,10 @@ class Packer {
 
   // The first block, in this order, that ends beyond the goal.
   size_t culprit(const Order& order, const Packing& packing) const {
-    return static_cast<size_t>(std::ranges::find_if(order, [&](size_t b) {
-                                 return packing.address[b] + problem_.blocks[b].bytes > problem_.goal_bytes;
-                               }) - order.begin());
+    return static_cast<size_t>(
+        std::ranges::find_if(
+            order, [&](size_t b) { return packing.address[b] + problem_.blocks[b].bytes > problem_.goal_bytes; }) -
+        order.begin());
   }
 
   void fill_and_mend(int rounds) {
@@ -305,7 +306,8 @@ class Packer {
           const size_t bad = culprit(order, packing);
           offer(packing);
           if (bad == order.size() || bad == 0) break;
-          std::rotate(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(bad), order.begin() + static_cast<std::ptrdiff_t>(bad) + 1);
+          std::rotate(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(bad),
+                      order.begin() + static_cast<std::ptrdiff_t>(bad) + 1);
         }
       }
   }

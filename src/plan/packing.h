@@ -35,8 +35,8 @@ struct PackingProblem {
   int peak_step = 0;       // where space is short
 };
 
-// Constraints looked at before pack() settles for the best it has; some 20 ms.
-inline constexpr int64_t kPackingWork = 2'000'000;
+// Constraints looked at before pack() settles for the best it has; some 10 ms.
+inline constexpr int64_t kPackingWork = 400'000;
 
 // Deterministic, and bounded in work: heuristics first, then a search. The result always satisfies the constraints.
 Packing pack(const PackingProblem& problem, int64_t work = kPackingWork);

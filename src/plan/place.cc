@@ -20,7 +20,8 @@ using ir::ValueId;
 constexpr int kRefusals = 16;  // of overlays, tried
 
 Diag too_large(const Program& program, std::string_view what, std::string bytes) {
-  return error("F8-0401", fmt::format("{} needs {} bytes of memory, a core has less than {}", what, bytes, kMaxArenaBytes))
+  return error("F8-0501",
+               fmt::format("{} needs {} bytes of memory, a core has less than {}", what, bytes, kMaxArenaBytes))
       .in(program.file);
 }
 
@@ -71,16 +72,19 @@ void pack_draft(Draft& d, int64_t work) {
   d.packing = pack({d.sharing.blocks, constraints(d.sharing), d.load.padded_bytes, d.load.step}, work);
 }
 
-// Reorders the nodes if that really lowers the peak.
+// Reorders the nodes if that needs less.
 Draft schedule(Program& program, const target::Target& target) {
   Draft given = draft_of(program, target);
+  pack_draft(given, kPackingWork);
   const std::vector<size_t> order = best_order(program, given.scratch_bytes);
   if (std::ranges::is_sorted(order)) return given;
   std::vector<Node> nodes;
   for (size_t i : order) nodes.push_back(program.nodes[i]);
   std::swap(program.nodes, nodes);
-  Draft better = draft_of(program, target);
-  if (better.load.bytes < given.load.bytes) return better;
+  Draft found = draft_of(program, target);
+  pack_draft(found, kPackingWork);
+  auto cost = [](const Draft& d) { return std::pair(d.packing.bytes, d.load.bytes); };
+  if (cost(found) < cost(given)) return found;
   std::swap(program.nodes, nodes);
   return given;
 }
@@ -132,7 +136,6 @@ Result<Plan> place(Program& program, const target::Target& target) {
   require(program.form == ir::Form::packed, "place() takes a packed program");
   F8_CHECK(check_sizes(program));
   Draft draft = schedule(program, target);
-  pack_draft(draft, kPackingWork);
   refuse_costly_overlays(program, target, draft);
   const int64_t bytes = draft.packing.bytes;
   if (bytes > kMaxArenaBytes) return too_large(program, "the program", fmt::format("{}", bytes));

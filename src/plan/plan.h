@@ -1,11 +1,11 @@
 // Places every activation of a program, and every kernel's scratch, at a fixed offset of one arena.
 // Doors: place(), verify_placement(), memory_map().
 //
-// The road: schedule.h picks an order of the nodes with a low peak; sharing.h decides which values lie in the same bytes
-// and when each byte is live; packing.h gives the remaining blocks their addresses. What two blocks owe each other is a
-// forbidden interval of address differences, so an op whose result may trail its operand at a safe distance narrows one
-// interval and nothing else changes.
-// Guarantees: deterministic; bounded work (milliseconds for hundreds of nodes); every plan has passed verify_placement().
+// The road: schedule.h picks an order of the nodes with a low peak; sharing.h decides which values lie in the same
+// bytes and when each byte is live; packing.h gives the remaining blocks their addresses. What two blocks owe each
+// other is a forbidden interval of address differences, so an op whose result may trail its operand at a safe distance
+// narrows one interval and nothing else changes. Guarantees: deterministic; bounded work (milliseconds for hundreds of
+// nodes); every plan has passed verify_placement().
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@
 
 namespace fold8::plan {
 
-// Every value starts at a multiple of this: word loads on v6m, whose cores trap on any other address.
+// Every value starts at a multiple of this: some cores trap on a word load from any other address.
 inline constexpr int64_t kValueAlign = 4;
 
 // No core has more address space than this for its data.

@@ -46,13 +46,13 @@ struct Atom {
 };
 
 struct Task {
-  std::vector<size_t> reads;                      // atoms, each once
+  std::vector<size_t> reads;  // atoms, each once
   std::vector<size_t> makes;
-  std::vector<std::vector<size_t>> replaceable;   // atoms of each operand that the result may take the place of
+  std::vector<std::vector<size_t>> replaceable;  // atoms of each operand that the result may take the place of
   int64_t made_bytes = 0;
   int64_t scratch_bytes = 0;
-  Bits needs;                                     // tasks before
-  std::vector<size_t> feeds;                      // tasks after
+  Bits needs;                 // tasks before
+  std::vector<size_t> feeds;  // tasks after
 };
 
 struct Model {
@@ -75,7 +75,8 @@ Step step(const Model& model, const Task& task, const Bits& done, int64_t live) 
   for (const auto* list : {&task.reads, &task.makes})
     for (size_t a : *list)
       if (dies(a)) freed += model.atoms[a].bytes;
-  const bool in_place = std::ranges::any_of(task.replaceable, [&](const auto& list) { return std::ranges::all_of(list, dies); });
+  const bool in_place =
+      std::ranges::any_of(task.replaceable, [&](const auto& list) { return std::ranges::all_of(list, dies); });
   const int64_t made_apart = in_place ? 0 : task.made_bytes;
   return {live + made_apart + task.scratch_bytes, live + task.made_bytes - freed};
 }
@@ -85,7 +86,8 @@ class ModelBuilder {
   ModelBuilder(const Program& program, const std::vector<int64_t>& scratch_bytes)
       : program_(program), contents_(contents(program)), cuts_(program.values.size()), first_(program.values.size()) {
     cut_atoms();
-    for (size_t i = 0; i < program.nodes.size(); ++i) model_.tasks.push_back({{}, {}, {}, 0, scratch_bytes[i], Bits(count()), {}});
+    for (size_t i = 0; i < program.nodes.size(); ++i)
+      model_.tasks.push_back({{}, {}, {}, 0, scratch_bytes[i], Bits(count()), {}});
     for (size_t i = 0; i < program.nodes.size(); ++i) add_task(i);
     link_tasks();
     bound();
@@ -153,7 +155,8 @@ class ModelBuilder {
       }
       for (ValueId id : program_.nodes[i].outputs)
         for (size_t a : atoms_of(id))
-          if (std::ranges::find(model_.tasks[i].reads, a) == model_.tasks[i].reads.end()) model_.tasks[i].makes.push_back(a);
+          if (std::ranges::find(model_.tasks[i].reads, a) == model_.tasks[i].reads.end())
+            model_.tasks[i].makes.push_back(a);
     }
     for (ValueId id : program_.outputs)
       if (!program_[id].is_constant())
@@ -165,7 +168,8 @@ class ModelBuilder {
     for (ValueId id : std::set(program_.inputs.begin(), program_.inputs.end())) {
       model_.floor += value_bytes(program_, id);
       for (size_t a : atoms_of(id))
-        if (model_.atoms[a].kept || !model_.atoms[a].readers.within(nothing)) model_.start_live += model_.atoms[a].bytes;
+        if (model_.atoms[a].kept || !model_.atoms[a].readers.within(nothing))
+          model_.start_live += model_.atoms[a].bytes;
     }
     Bits all(count());
     for (size_t i = 0; i < count(); ++i) all.add(i);

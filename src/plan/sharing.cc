@@ -1,7 +1,6 @@
 #include "plan/sharing.h"
 
 #include <algorithm>
-#include <map>
 #include <numeric>
 #include <tuple>
 
@@ -27,7 +26,11 @@ struct Member {
 class Groups {
  public:
   Groups(const Program& program, std::vector<Life> lives)
-      : program_(program), lives_(std::move(lives)), contents_(contents(program)), group_(program.values.size()), at_(program.values.size(), 0) {
+      : program_(program),
+        lives_(std::move(lives)),
+        contents_(contents(program)),
+        group_(program.values.size()),
+        at_(program.values.size(), 0) {
     std::iota(group_.begin(), group_.end(), size_t{0});
     for (size_t v = 0; v < program.values.size(); ++v)
       members_.push_back(lives_[v].exists() ? std::vector{Member{static_cast<ValueId>(v), 0}} : std::vector<Member>{});
@@ -212,6 +215,7 @@ std::vector<Apart> constraints(const Sharing& sharing) {
   std::vector<Apart> all;
   auto add = [&](const Item& x, const Item& y) {
     if (x.block == y.block || x.bytes == 0 || y.bytes == 0) return;
+    // Nothing in common. An operand and a result that may trail it at a safe distance would get a narrower interval.
     const auto& [a, b] = x.block < y.block ? std::tie(x, y) : std::tie(y, x);
     all.push_back({a.block, b.block, a.at - b.at - b.bytes, a.at - b.at + a.bytes});
   };

@@ -39,8 +39,8 @@ struct Sharing {
   std::vector<Block> blocks;
 };
 
-// Grants overlays first (they save moving bytes), then in-place results, in program order, each if it fits those before.
-// The overlays of nodes in `refused` are not granted.
+// Grants overlays first (they save moving bytes), then in-place results, in program order, each if it fits those
+// before. The overlays of nodes in `refused` are not granted.
 Sharing share(const ir::Program& program, const std::vector<int64_t>& scratch_bytes, int64_t scratch_align,
               const std::set<size_t>& refused = {});
 

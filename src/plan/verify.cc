@@ -1,9 +1,10 @@
-// verify_placement(): runs the program over an arena whose bytes remember whose data they hold. Uses nothing of place():
-// lives and shared bytes are not computed here, a value clobbered too early is found when it is read.
+// verify_placement(): runs the program over an arena whose bytes remember whose data they hold. Uses nothing of
+// place(): lives and shared bytes are not computed here, a value clobbered too early is found when it is read.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "plan/plan.h"
 
@@ -20,10 +21,11 @@ struct Run {
   int64_t end = 0;
   ValueId source = ValueId::none;  // none: scratch
   int64_t source_begin = 0;
-  std::string_view writer;         // value or node, for messages
+  std::string_view writer;  // value or node, for messages
 
   bool same_data(const Run& other) const {
-    return source == other.source && source != ValueId::none && source_begin - begin == other.source_begin - other.begin;
+    return source == other.source && source != ValueId::none &&
+           source_begin - begin == other.source_begin - other.begin;
   }
   bool meets(int64_t from, int64_t to) const { return begin < to && from < end; }
   Run moved(int64_t by) const { return {begin + by, end + by, source, source_begin, writer}; }
@@ -63,19 +65,13 @@ class Memory {
     runs_[run.begin] = run;
   }
 
-  // Who wrote over bytes that should hold `want`; nullopt if they all do.
-  std::optional<std::string> lost(const Run& want) const {
-    int64_t at = want.begin;
-    auto next = runs_.upper_bound(at);
-    if (next != runs_.begin()) --next;
-    for (; at < want.end && next != runs_.end(); ++next) {
-      const Run& have = next->second;
-      if (have.end <= at) continue;
-      if (have.begin > at) return "nobody";
-      if (!have.same_data(want)) return std::string(have.writer);
-      at = have.end;
-    }
-    return at < want.end ? std::optional<std::string>("nobody") : std::nullopt;
+  // Who wrote over bytes that held `want`; nullopt if nobody did.
+  std::optional<std::string_view> lost(const Run& want) const {
+    auto at = runs_.upper_bound(want.begin);
+    if (at != runs_.begin()) --at;
+    for (; at != runs_.end() && at->second.begin < want.end; ++at)
+      if (at->second.meets(want.begin, want.end) && !at->second.same_data(want)) return at->second.writer;
+    return std::nullopt;
   }
 
  private:
@@ -100,8 +96,8 @@ class Replay {
 
  private:
   void complain(const Node* node, std::string message) {
-    diags_.push_back(node != nullptr ? program_.error_at(*node, "F8-0402", std::move(message))
-                                     : error("F8-0402", std::move(message)).in(program_.file));
+    diags_.push_back(node != nullptr ? program_.error_at(*node, "F8-0502", std::move(message))
+                                     : error("F8-0502", std::move(message)).in(program_.file));
   }
   const std::string& name(ValueId id) const { return program_[id].name; }
   int64_t begin(ValueId id) const { return *program_[id].offset; }
@@ -116,16 +112,20 @@ class Replay {
     const size_t n = program_.nodes.size();
     if (program_.form != ir::Form::placed) complain(nullptr, "the program is not in placed form");
     if (plan_.scratch_offsets.size() != n || plan_.scratch_bytes.size() != n)
-      complain(nullptr, fmt::format("the plan tells of the scratch of {} nodes, the program has {}", plan_.scratch_offsets.size(), n));
+      complain(nullptr, fmt::format("the plan tells of the scratch of {} nodes, the program has {}",
+                                    plan_.scratch_offsets.size(), n));
     if (plan_.align < kValueAlign || plan_.align % kValueAlign != 0 || plan_.align % target_.align != 0)
-      complain(nullptr, fmt::format("the arena's base is aligned to {}, {} needs {}", plan_.align, target_.cpu, target_.align));
+      complain(nullptr,
+               fmt::format("the arena's base is aligned to {}, {} needs {}", plan_.align, target_.cpu, target_.align));
     if (plan_.arena_bytes > kMaxArenaBytes || plan_.arena_bytes < plan_.lower_bound_bytes)
-      complain(nullptr, fmt::format("an arena of {} bytes for at least {}", plan_.arena_bytes, plan_.lower_bound_bytes));
+      complain(nullptr,
+               fmt::format("an arena of {} bytes for at least {}", plan_.arena_bytes, plan_.lower_bound_bytes));
   }
 
   void check_range(const Node* node, const std::string& what, int64_t offset, int64_t bytes, int64_t align) {
     if (offset < 0 || bytes > plan_.arena_bytes || offset > plan_.arena_bytes - bytes)
-      complain(node, fmt::format("{} of {} bytes at {} is outside the arena of {}", what, bytes, offset, plan_.arena_bytes));
+      complain(node,
+               fmt::format("{} of {} bytes at {} is outside the arena of {}", what, bytes, offset, plan_.arena_bytes));
     if (offset % align != 0) complain(node, fmt::format("{} at {} is not aligned to {}", what, offset, align));
   }
 
@@ -143,7 +143,8 @@ class Replay {
       const int64_t bytes = scratch_needed(node);
       if (plan_.scratch_bytes[i] != bytes)
         complain(&node, fmt::format("{} bytes of scratch are planned, {} needed", plan_.scratch_bytes[i], bytes));
-      if (bytes > 0) check_range(&node, "scratch", plan_.scratch_offsets[i], bytes, std::max<int64_t>(target_.align, 1));
+      if (bytes > 0)
+        check_range(&node, "scratch", plan_.scratch_offsets[i], bytes, std::max<int64_t>(target_.align, 1));
     }
   }
 
@@ -164,7 +165,8 @@ class Replay {
   void expect(ValueId id, const Node* reader) {
     for (const Run& r : data(id))
       if (const auto by = memory_.lost(r.moved(begin(id))))
-        return complain(reader, fmt::format("%{} at {} was overwritten by {} before it is read", name(id), begin(id), *by));
+        return complain(reader,
+                        fmt::format("%{} at {} was overwritten by {} before it is read", name(id), begin(id), *by));
   }
 
   bool overlap(ValueId a, ValueId b) const { return begin(a) < end(b) && begin(b) < end(a); }
@@ -237,15 +239,13 @@ class Replay {
     const Node& node = program_.nodes[i];
     const int64_t bytes = scratch_needed(node);
     if (bytes == 0) return;
-    const Run scratch{plan_.scratch_offsets[i], plan_.scratch_offsets[i] + bytes, ValueId::none, 0, scratch_name(node)};
+    const Run scratch{plan_.scratch_offsets[i], plan_.scratch_offsets[i] + bytes, ValueId::none, 0, node.name};
     for (const auto* ids : {&operands, &node.outputs})
       for (ValueId id : *ids)
         if (scratch.meets(begin(id), end(id)))
           complain(&node, fmt::format("scratch at {} overlaps %{} at {}", scratch.begin, name(id), begin(id)));
     memory_.write(scratch);
   }
-
-  static std::string_view scratch_name(const Node& node) { return node.name; }
 
   const Program& program_;
   const Plan& plan_;

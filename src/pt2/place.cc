@@ -55,7 +55,8 @@ std::optional<Frame> parse_frame(std::string_view row) {
 
 // A frame inside torch says "return F.linear(input, self.weight, self.bias)", whoever called it.
 bool is_torch_itself(std::string_view path) {
-  std::string slashed(path);
+  std::string slashed("/");
+  slashed.append(path);
   std::ranges::replace(slashed, '\\', '/');
   return slashed.find("-packages/torch/") != std::string::npos ||
          slashed.find("/torch/nn/modules/") != std::string::npos;

@@ -339,13 +339,16 @@ class Walk {
     const auto arg = row.params.empty() ? call.args.end() : call.args.find(row.params[0].name);
     const ValueId* written = arg == call.args.end() ? nullptr : std::get_if<ValueId>(&arg->second);
     if (written == nullptr || call.results.empty() || call.results[0] == *written) return ok;  // a no-op: detach_
-    const ValueId memory = memory_of(*written);
-    if (const std::string state = describe_owned(memory); !state.empty())
-      return hidden_state(state + " (" + node.target + ")");
     const ValueId result = call.results[0];
-    for (size_t i = 0; i < program_.values.size(); ++i) {
-      const auto id = static_cast<ValueId>(i);
-      if (id != result && memory_of(id) == memory) stale_.insert(id);
+    const ValueId memory = memory_of(*written);
+    // An op that only looks at the memory in another shape (unsqueeze_) renames it and changes no element.
+    if (memory_of(result) != memory) {
+      if (const std::string state = describe_owned(memory); !state.empty())
+        return hidden_state(state + " (" + node.target + ")");
+      for (size_t i = 0; i < program_.values.size(); ++i) {
+        const auto id = static_cast<ValueId>(i);
+        if (id != result && memory_of(id) == memory) stale_.insert(id);
+      }
     }
     for (auto& [name, binding] : bindings_)
       if (binding.id == *written) binding.id = result;

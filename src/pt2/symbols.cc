@@ -1,7 +1,6 @@
 #include "pt2/symbols.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
@@ -145,7 +144,7 @@ Result<> Symbols::check() const {
       for (const auto& [name, range] : known_) names.push_back(printable(name));
       return error("F8-0111",
                    fmt::format("--bind {}={}: the program has no symbolic dimension '{}'", symbol, value, symbol))
-          .note(names.empty() ? "it has none at all" : fmt::format("it has: {}", fmt::join(names, ", ")));
+          .note(names.empty() ? "it has none at all" : fmt::format("it has: {}", join(names, ", ")));
     }
     const Range& range = known->second;
     if (value < range.min.value_or(0) || (range.max && value > *range.max))
@@ -168,7 +167,7 @@ std::string Symbols::describe(const std::string& symbol) const {
     if (max) facts.push_back(fmt::format("{} to {}", min.value_or(0), *max));
     if (!max && min) facts.push_back(fmt::format("{} or more", *min));
   }
-  return facts.empty() ? printable(symbol) : fmt::format("{} ({})", printable(symbol), fmt::join(facts, ", "));
+  return facts.empty() ? printable(symbol) : fmt::format("{} ({})", printable(symbol), join(facts, ", "));
 }
 
 Diag Symbols::open_symbols(const std::set<std::string>& open) const {
@@ -181,8 +180,8 @@ Diag Symbols::open_symbols(const std::set<std::string>& open) const {
     remedies.push_back(fmt::format("--bind {}={}", printable(symbol), least));
   }
   const char* noun = open.size() == 1 ? "dimension" : "dimensions";
-  return error("F8-0109", fmt::format("symbolic {} without a size: {}", noun, fmt::join(described, "; ")))
-      .note(fmt::format("firmware has fixed shapes; give each a size, such as {}", fmt::join(remedies, " ")));
+  return error("F8-0109", fmt::format("symbolic {} without a size: {}", noun, join(described, "; ")))
+      .note(fmt::format("firmware has fixed shapes; give each a size, such as {}", join(remedies, " ")));
 }
 
 }  // namespace fold8::pt2

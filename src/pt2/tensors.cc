@@ -13,7 +13,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "stored tensors are little-endian and copied as they are");
 
-constexpr int64_t kMaxTensorBytes = int64_t{1} << 30;  // of one value, and of all constants together
+// Of one value, and of all constants together: far beyond what a microcontroller addresses.
+constexpr int64_t kMaxTensorBytes = int64_t{256} << 20;
 constexpr int64_t kMaxDim = (int64_t{1} << 31) - 1;
 constexpr size_t kMaxRank = 16;
 constexpr int64_t kMaxConfigBytes = int64_t{64} << 20;
@@ -129,15 +130,29 @@ Result<> check_fits(const Layout& layout, int64_t storage_bytes) {
   return ok;
 }
 
+// Copies one row: `count` elements of `item` bytes that are `stride` elements apart.
+void copy_row(std::byte* to, const char* from, int64_t count, int64_t stride, size_t item) {
+  if (stride == 1 || count == 1) {
+    std::memcpy(to, from, static_cast<size_t>(count) * item);
+    return;
+  }
+  const auto step = static_cast<size_t>(stride) * item;
+  for (int64_t i = 0; i < count; ++i)
+    std::memcpy(to + static_cast<size_t>(i) * item, from + static_cast<size_t>(i) * step, item);
+}
+
 // Copies `layout` out of `storage`, last dimension fastest. check_fits() has seen to the bounds.
 ir::Tensor gather(const Layout& layout, const std::string& storage) {
   ir::Tensor tensor(layout.elem, layout.sizes);
   const size_t item = ir::elem_bytes(layout.elem);
-  std::vector<int64_t> index(layout.sizes.size(), 0);
+  const int64_t row = layout.sizes.empty() ? 1 : layout.sizes.back();
+  const int64_t row_stride = layout.sizes.empty() ? 1 : layout.strides.back();
+  const size_t outer = layout.sizes.empty() ? 0 : layout.sizes.size() - 1;  // dimensions around a row
+  std::vector<int64_t> index(outer, 0);
   int64_t from = layout.offset;
-  for (size_t to = 0; to < tensor.bytes.size(); to += item) {
-    std::memcpy(tensor.bytes.data() + to, storage.data() + static_cast<size_t>(from) * item, item);
-    for (size_t d = index.size(); d-- > 0;) {
+  for (size_t to = 0; to < tensor.bytes.size(); to += static_cast<size_t>(row) * item) {
+    copy_row(tensor.bytes.data() + to, storage.data() + static_cast<size_t>(from) * item, row, row_stride, item);
+    for (size_t d = outer; d-- > 0;) {
       from += layout.strides[d];
       if (++index[d] < layout.sizes[d]) break;
       from -= layout.strides[d] * layout.sizes[d];

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace fold8::pt2 {
 
@@ -13,5 +14,7 @@ std::string printable(std::string_view text);
 std::string identifier(std::string_view text);
 
 std::string_view trim(std::string_view text);
+
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 }  // namespace fold8::pt2

@@ -15,6 +15,7 @@ std::optional<Rescale> make_rescale(double real) {
     multiplier /= 2;
     ++shift;
   }
+  if (shift > kMaxLeftShift) return std::nullopt;  // rounded up to it
   if (shift < -kMaxRightShift) return Rescale{};
   return Rescale{static_cast<int32_t>(multiplier), shift};
 }

@@ -143,8 +143,8 @@ TEST(Plan, KeywordSpotting) {
 }
 
 TEST(Plan, VisualWakeWords) {
-  Graph g = chain({27648, 18432, 18432, 36864, 9216, 18432, 18432, 18432, 4608, 9216, 9216, 9216, 2304, 4608, 4608, 4608,
-                   4608, 4608, 4608, 4608, 4608, 4608, 4608, 4608, 1152, 2304, 2304, 2304, 256, 2});
+  Graph g = chain({27648, 18432, 18432, 36864, 9216, 18432, 18432, 18432, 4608, 9216, 9216, 9216, 2304, 4608, 4608,
+                   4608,  4608,  4608,  4608,  4608, 4608,  4608,  4608,  4608, 1152, 2304, 2304, 2304, 256,  2});
   const Plan plan = placed(g.p);
   EXPECT_EQ(plan.arena_bytes, 55296);
   EXPECT_EQ(plan.lower_bound_bytes, 55296);
@@ -280,7 +280,7 @@ TEST(Plan, TooLargeForAnyCore) {
   g.out(g.work({g.in(4)}, int64_t{1} << 32));
   const auto plan = place(g.p, kCore);
   ASSERT_FALSE(plan);
-  EXPECT_EQ(plan.errors()[0].code, "F8-0401");
+  EXPECT_EQ(plan.errors()[0].code, "F8-0501");
   Graph sum;
   sum.out(sum.work({sum.in(int64_t{3} << 29)}, int64_t{3} << 29));
   EXPECT_FALSE(place(sum.p, kCore));
@@ -301,7 +301,8 @@ int64_t best_peak(const Program& p, std::set<size_t> done) {
   int64_t best = done.size() == p.nodes.size() ? 0 : INT64_MAX;
   for (size_t i = 0; i < p.nodes.size(); ++i) {
     auto ready = [&](ValueId id) {
-      return std::ranges::count(p.inputs, id) != 0 || std::ranges::any_of(done, [&](size_t d) { return p.nodes[d].outputs[0] == id; });
+      return std::ranges::count(p.inputs, id) != 0 ||
+             std::ranges::any_of(done, [&](size_t d) { return p.nodes[d].outputs[0] == id; });
     };
     if (done.contains(i) || !std::ranges::all_of(p.nodes[i].inputs, ready)) continue;
     std::set<size_t> next = done;
@@ -385,24 +386,28 @@ class Machine {
   uint8_t* at(ValueId id) { return arena_.data() + *p_[id].offset; }
   std::vector<uint8_t> load(ValueId id) { return {at(id), at(id) + p_.type(id).bytes()}; }
 
+  static uint8_t mix(uint32_t x) { return static_cast<uint8_t>(x ^ x >> 8); }
+
+  static uint8_t element(const std::vector<std::vector<uint8_t>>& x, size_t i) {
+    uint32_t hash = static_cast<uint32_t>(i) * 13;
+    for (const auto& operand : x) hash = hash * 31 + operand[i];
+    return mix(hash);
+  }
+
   std::vector<uint8_t> result(const Node& n, size_t r, const std::vector<std::vector<uint8_t>>& x) const {
-    std::vector<uint8_t> y;
+    std::vector<uint8_t> y(p_.type(n.outputs[r]).bytes());
+    uint32_t hash = static_cast<uint32_t>(r + 1);
     if (n.op == &kCat || n.op == &kView) {
-      for (const auto& part : x) y.insert(y.end(), part.begin(), part.end());
+      auto to = y.begin();
+      for (const auto& part : x) to = std::ranges::copy(part, to).out;
     } else if (n.op == &kSlice) {
-      const auto from = x[0].begin() + n.attrs.integer("begin");
-      y.assign(from, from + bytes_of(p_, n.outputs[0]));
+      std::copy_n(x[0].begin() + n.attrs.integer("begin"), y.size(), y.begin());
+    } else if (n.op == &kEach) {
+      for (size_t i = 0; i < y.size(); ++i) y[i] = element(x, i);
     } else {
-      uint32_t all = static_cast<uint32_t>(r + 1);
-      if (n.op == &kWork)
-        for (const auto& operand : x)
-          for (uint8_t b : operand) all = all * 31 + b;
-      for (size_t i = 0; i < p_.type(n.outputs[r]).bytes(); ++i) {
-        uint32_t hash = all + static_cast<uint32_t>(i) * 13;
-        if (n.op == &kEach)
-          for (const auto& operand : x) hash = hash * 31 + operand[i % operand.size()];
-        y.push_back(static_cast<uint8_t>(hash ^ hash >> 8));
-      }
+      for (const auto& operand : x)
+        for (uint8_t b : operand) hash = hash * 31 + b;
+      for (size_t i = 0; i < y.size(); ++i) y[i] = mix(hash + static_cast<uint32_t>(i) * 13);
     }
     return y;
   }
@@ -421,7 +426,8 @@ class Machine {
     for (const ir::Overlay& o : n.op->overlays(p_, n)) {
       const int64_t from = std::max<int64_t>(0, o.delta_bytes);  // of the operand
       uint8_t* to = at(n.outputs[0]) + (from - o.delta_bytes);
-      const std::vector<uint8_t> x = p_[n.inputs[o.operand]].is_constant() ? input(n.inputs[o.operand]) : load(n.inputs[o.operand]);
+      const std::vector<uint8_t> x =
+          p_[n.inputs[o.operand]].is_constant() ? input(n.inputs[o.operand]) : load(n.inputs[o.operand]);
       const auto size = static_cast<int64_t>(x.size());
       const int64_t count = std::min(size - from, bytes_of(p_, n.outputs[0]) - (from - o.delta_bytes));
       std::copy_n(x.begin() + from, count, to);
@@ -430,7 +436,11 @@ class Machine {
 
   // In ascending order, element by element, as a kernel would.
   void run_each(const Node& n) {
-    for (size_t i = 0; i < p_.type(n.outputs[0]).bytes(); ++i) at(n.outputs[0])[i] = result(n, 0, operands(n))[i];
+    for (size_t i = 0; i < p_.type(n.outputs[0]).bytes(); ++i) {
+      uint32_t hash = static_cast<uint32_t>(i) * 13;
+      for (ValueId id : n.inputs) hash = hash * 31 + at(id)[i];
+      at(n.outputs[0])[i] = mix(hash);
+    }
   }
 
   std::vector<std::vector<uint8_t>> operands(const Node& n) {
@@ -449,8 +459,12 @@ enum class Kind { chain, residual, branches, anything };
 Graph random_graph(Kind kind, unsigned seed, bool with_scratch) {
   std::mt19937 rng(seed * 4 + static_cast<unsigned>(kind));
   auto below = [&](size_t n) { return static_cast<size_t>(rng() % n); };
-  auto size = [&] { return static_cast<int64_t>(1 + below(below(4) == 0 ? 100 : 12)) * (below(8) == 0 ? 3 : 4); };
-  auto some_scratch = [&] { return with_scratch ? static_cast<int64_t>(below(3) * below(60)) : 0; };
+  const bool odd =
+      kind == Kind::anything;  // sizes; elsewhere all are multiples of kValueAlign, so that nothing is padded
+  auto size = [&] {
+    return static_cast<int64_t>(1 + below(below(4) == 0 ? 100 : 12)) * (odd && below(4) == 0 ? 3 : 4);
+  };
+  auto some_scratch = [&] { return with_scratch ? static_cast<int64_t>(below(3) * below(15)) * (odd ? 3 : 4) : 0; };
   Graph g;
   std::vector<ValueId> have{g.in(size())};
   if (kind == Kind::anything && below(3) == 0) have.push_back(g.in(size()));
@@ -459,7 +473,9 @@ Graph random_graph(Kind kind, unsigned seed, bool with_scratch) {
   for (size_t i = 0; i < count; ++i) {
     const ValueId x = have.back();
     switch (kind) {
-      case Kind::chain: have.push_back(below(5) == 0 ? g.each({x}, some_scratch()) : g.work({x}, size(), some_scratch())); break;
+      case Kind::chain:
+        have.push_back(below(5) == 0 ? g.each({x}, some_scratch()) : g.work({x}, size(), some_scratch()));
+        break;
       case Kind::residual: {
         const int64_t bytes = below(2) != 0 ? bytes_of(g.p, x) : size();
         const ValueId main = g.work({g.work({x}, size(), some_scratch())}, bytes, some_scratch());
@@ -468,7 +484,8 @@ Graph random_graph(Kind kind, unsigned seed, bool with_scratch) {
       }
       case Kind::branches: {
         std::vector<ValueId> parts;
-        for (size_t b = 0; b < 2 + below(3); ++b) parts.push_back(g.work({below(2) != 0 ? g.work({x}, size()) : x}, size(), some_scratch()));
+        for (size_t b = 0; b < 2 + below(3); ++b)
+          parts.push_back(g.work({below(2) != 0 ? g.work({x}, size()) : x}, size(), some_scratch()));
         have.push_back(below(2) != 0 ? g.cat(parts) : g.work(parts, size()));
         break;
       }
@@ -482,7 +499,9 @@ Graph random_graph(Kind kind, unsigned seed, bool with_scratch) {
             have.push_back(g.slice(a, begin / 4 * 4, bytes_of(g.p, a) - begin));
             break;
           }
-          case 3: have.push_back(below(3) == 0 ? g.cat({any(), g.constant(size()), any()}) : g.cat({any(), any()})); break;
+          case 3:
+            have.push_back(below(3) == 0 ? g.cat({any(), g.constant(size()), any()}) : g.cat({any(), any()}));
+            break;
           case 4: {
             const Node n = g.node(kWork, {any(), any()}, {size(), size()}, some_scratch());
             have.insert(have.end(), n.outputs.begin(), n.outputs.end());
@@ -498,38 +517,41 @@ Graph random_graph(Kind kind, unsigned seed, bool with_scratch) {
   return g;
 }
 
-struct Score {
-  int runs = 0;
-  int tight = 0;          // within padding of the lower bound
-  double worst = 1;       // arena / lower bound
-};
-
-Score score(Kind kind, bool with_scratch, int align) {
-  Score s;
-  for (unsigned seed = 0; seed < 150; ++seed) {
+// Which share of 150 graphs fits its lower bound, but for `padding` bytes.
+double tight_share(Kind kind, bool with_scratch, int align, int64_t padding) {
+  constexpr unsigned kGraphs = 150;
+  const target::Target t = core(align);
+  int tight = 0;
+  for (unsigned seed = 0; seed < kGraphs; ++seed) {
     Graph g = random_graph(kind, seed, with_scratch);
-    Graph again = random_graph(kind, seed, with_scratch);
-    const target::Target t = core(align);
+    Graph again = g;
     const Plan plan = placed(g.p, t);
     const Plan twin = placed(again.p, t);
-    EXPECT_EQ(plan.arena_bytes, twin.arena_bytes);
-    EXPECT_EQ(memory_map(g.p, plan), memory_map(again.p, twin));
-    EXPECT_GE(plan.arena_bytes, plan.lower_bound_bytes);
+    EXPECT_EQ(memory_map(g.p, plan), memory_map(again.p, twin)) << "seed " << seed;
+    EXPECT_GE(plan.arena_bytes, plan.lower_bound_bytes) << "seed " << seed;
     Machine machine(g.p, plan);
     EXPECT_EQ(machine.run_in_arena(), machine.run_apart()) << "seed " << seed << "\n" << memory_map(g.p, plan);
-    ++s.runs;
-    const int64_t padding = with_scratch ? 8 + align : 8;
-    s.tight += plan.arena_bytes <= plan.lower_bound_bytes + padding;
-    s.worst = std::max(s.worst, static_cast<double>(plan.arena_bytes) / static_cast<double>(plan.lower_bound_bytes));
+    tight += plan.arena_bytes <= plan.lower_bound_bytes + padding;
   }
-  fmt::print("kind {} scratch {} align {}: {} of {} tight, worst {:.3f}\n", static_cast<int>(kind), with_scratch, align, s.tight, s.runs, s.worst);
-  return s;
+  return tight / double{kGraphs};
 }
 
-TEST(RandomGraphs, AreSoundAndTight) {
-  for (int align : {4, 16})
-    for (bool with_scratch : {false, true})
-      for (Kind kind : {Kind::chain, Kind::residual, Kind::branches, Kind::anything}) score(kind, with_scratch, align);
+TEST(RandomGraphs, ChainsAndResidualBlocksFitTheirLowerBound) {
+  for (Kind kind : {Kind::chain, Kind::residual})
+    for (bool with_scratch : {false, true}) EXPECT_EQ(tight_share(kind, with_scratch, 4, 0), 1.0);
+}
+
+TEST(RandomGraphs, BranchesMostlyFitTheirLowerBound) {
+  for (bool with_scratch : {false, true}) EXPECT_GE(tight_share(Kind::branches, with_scratch, 4, 0), 0.95);
+}
+
+TEST(RandomGraphs, AnythingMostlyFitsItsLowerBound) {
+  for (bool with_scratch : {false, true}) EXPECT_GE(tight_share(Kind::anything, with_scratch, 4, 8), 0.95);
+}
+
+TEST(RandomGraphs, WideAlignmentOfScratchCostsPaddingOnly) {
+  EXPECT_EQ(tight_share(Kind::chain, true, 16, 12), 1.0);
+  EXPECT_GE(tight_share(Kind::residual, true, 16, 12), 0.95);
 }
 
 // --- plans spoilt on purpose ---
@@ -562,6 +584,31 @@ TEST(VerifyPlacement, FindsEveryShiftThatOverlapsALiveValue) {
   }
 }
 
+// What the check lets pass also runs right, wherever one value was moved to.
+TEST(VerifyPlacement, AgreesWithRunningTheProgram) {
+  int caught = 0;
+  int passed = 0;
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    Graph g = random_graph(Kind::anything, seed, seed % 2 != 0);
+    const Plan plan = placed(g.p);
+    std::mt19937 rng(seed);
+    for (int i = 0; i < 20; ++i) {
+      Program p = g.p;
+      ir::Value& moved = p.values[rng() % p.values.size()];
+      if (moved.is_constant()) continue;
+      moved.offset = static_cast<int64_t>(rng() % static_cast<unsigned>(plan.arena_bytes)) / kValueAlign * kValueAlign;
+      if (*moved.offset + static_cast<int64_t>(moved.type.bytes()) > plan.arena_bytes) continue;
+      const bool sound = complaint(p, plan).empty();
+      (sound ? passed : caught) += 1;
+      if (!sound) continue;
+      Machine machine(p, plan);
+      EXPECT_EQ(machine.run_in_arena(), machine.run_apart()) << "seed " << seed;
+    }
+  }
+  EXPECT_GT(caught, 300);
+  EXPECT_GT(passed, 30);
+}
+
 TEST(VerifyPlacement, ShiftByAFewBytes) {
   Graph g = spoilable();
   Plan plan = placed(g.p);
@@ -580,7 +627,8 @@ TEST(VerifyPlacement, AValueOverwrittenBeforeItsLastReader) {
   g.out(g.work({b, x}, 16));
   const Plan plan = placed(g.p);
   g.p[b].offset = g.p[x].offset;
-  EXPECT_EQ(complaint(g.p, plan), fmt::format("work: %v at {} was overwritten by v.2 before it is read", *g.p[x].offset));
+  EXPECT_EQ(complaint(g.p, plan),
+            fmt::format("work: %v at {} was overwritten by v.2 before it is read", *g.p[x].offset));
 }
 
 TEST(VerifyPlacement, AnOutputOverwrittenBeforeTheEnd) {
@@ -609,7 +657,8 @@ TEST(VerifyPlacement, Scratch) {
   for (ValueId id : {g.p.inputs[0], g.p.nodes[0].outputs[0], g.p.outputs[0]}) {
     Plan over = plan;
     over.scratch_offsets[1] = *g.p[id].offset;
-    EXPECT_EQ(complaint(g.p, over), fmt::format("work: scratch at {0} overlaps %{1} at {0}", *g.p[id].offset, g.p[id].name));
+    EXPECT_EQ(complaint(g.p, over),
+              fmt::format("work: scratch at {0} overlaps %{1} at {0}", *g.p[id].offset, g.p[id].name));
   }
   Plan over_kept = plan;  // x is read by the second node, the first one's scratch must not touch it either
   over_kept.scratch_offsets[0] = *g.p[g.p.inputs[0]].offset + 4;
@@ -677,7 +726,9 @@ TEST(Time, StaysBounded) {
   Graph tangle;
   std::vector<ValueId> have{tangle.in(100)};
   for (int i = 0; i < 300; ++i)
-    have.push_back(tangle.work({have[have.size() - 1 - rng() % std::min<size_t>(have.size(), 12)], have[have.size() - 1 - rng() % std::min<size_t>(have.size(), 12)]}, size(), size() / 9));
+    have.push_back(tangle.work({have[have.size() - 1 - rng() % std::min<size_t>(have.size(), 12)],
+                                have[have.size() - 1 - rng() % std::min<size_t>(have.size(), 12)]},
+                               size(), size() / 9));
   tangle.out(have.back());
   const double of_tangle = milliseconds(std::move(tangle));
   Graph dense;  // DenseNet: every layer reads all before it
@@ -685,7 +736,8 @@ TEST(Time, StaysBounded) {
   for (int i = 0; i < 60; ++i) parts.push_back(dense.work({dense.cat(parts)}, 4 * (1 + size() / 50)));
   dense.out(dense.cat(parts));
   const double of_dense = milliseconds(std::move(dense));
-  fmt::print("chain {:.1f} ms, wide {:.1f} ms, tangle {:.1f} ms, dense {:.1f} ms\n", of_chain, of_wide, of_tangle, of_dense);
+  // Generous: these take 1 to 60 ms, but sanitizers and other tests at the same time are slow.
+  for (double ms : {of_chain, of_wide, of_tangle, of_dense}) EXPECT_LT(ms, 5000);
 }
 
 }  // namespace

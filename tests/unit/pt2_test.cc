@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "ops/ops.h"
 
 namespace fold8 {
 namespace {
@@ -59,8 +60,9 @@ Types view_type(const Program& p, const Node& n) {
 Types chunk_types(const Program& p, const Node& n) {
   Type part = in_type(p, n);
   if (part.shape.empty()) return error("F8-9902", "fake chunk wants a last dimension");
-  part.shape.back() /= 2;
-  return std::vector<Type>{part, part};
+  const int64_t chunks = n.attrs.integer("chunks");
+  part.shape.back() /= chunks;
+  return std::vector<Type>(static_cast<size_t>(chunks), part);
 }
 
 constexpr OpDef kIdentity = {.name = "identity", .infer = same_type};
@@ -86,7 +88,13 @@ Result<> import_quantize(ImportCall& call) {
 }
 Result<> import_dequantize(ImportCall& call) { return emit_unary(call, kDequantize, "input"); }
 Result<> import_relu(ImportCall& call) { return emit_unary(call, kIdentity, "self"); }
-Result<> import_chunk(ImportCall& call) { return emit_unary(call, kChunk, "self"); }
+Result<> import_chunk(ImportCall& call) {
+  F8_TRY(const int64_t chunks, call.integer("chunks"));
+  if (chunks < 1 || chunks > 100) return call.fail("F8-9903", "fake chunk wants a few chunks");
+  ir::Attrs attrs;
+  attrs.set("chunks", chunks);
+  return emit_unary(call, kChunk, "self", std::move(attrs));
+}
 Result<> import_view(ImportCall& call) {
   ir::Attrs attrs;
   F8_TRY(auto size, call.integers("size"));
@@ -139,7 +147,8 @@ constexpr ImportRow kIdentityRows[] = {{"torch.ops.aten.relu.default", kSelfPara
                                        {"torch.ops.aten.relu_.default", kSelfParams, import_relu},
                                        {"torch.ops.aten.detach_.default", kSelfParams, import_no_op},
                                        {"torch.ops.fake.probe.default", kProbeParams, import_probe}};
-constexpr ImportRow kViewRows[] = {{"torch.ops.aten.view.default", kViewParams, import_view}};
+constexpr ImportRow kViewRows[] = {{"torch.ops.aten.view.default", kViewParams, import_view},
+                                   {"torch.ops.aten.view_.default", kViewParams, import_view}};
 constexpr ImportRow kChunkRows[] = {{"torch.ops.aten.chunk.default", kChunkParams, import_chunk}};
 
 OpDef with_rows(OpDef op, std::span<const ImportRow> rows) {
@@ -157,8 +166,16 @@ ir::OpTable fake_ops() {
 
 // ---- Building archives -------------------------------------------------------------------------------------------
 
-json as_int(int64_t v) { return {{"as_int", v}}; }
-json as_tensor(const std::string& name) { return {{"as_tensor", {{"name", name}}}}; }
+json of(const char* kind, const json& value) {
+  json out = json::object();
+  out[kind] = value;
+  return out;
+}
+json named(const std::string& name) { return of("name", name); }
+json as_int(int64_t v) { return of("as_int", v); }
+json as_tensor(const std::string& name) { return of("as_tensor", named(name)); }
+
+json symbolic(const std::string& expression) { return of("as_expr", of("expr_str", expression)); }
 
 json sizes_of(const std::vector<int64_t>& values) {
   json out = json::array();
@@ -171,30 +188,40 @@ json meta(int dtype, const std::vector<int64_t>& sizes, std::vector<int64_t> str
     strides.assign(sizes.size(), 1);
     for (size_t d = sizes.size(); d-- > 1;) strides[d - 1] = strides[d] * std::max<int64_t>(sizes[d], 1);
   }
-  return {{"dtype", dtype},
-          {"sizes", sizes_of(sizes)},
-          {"requires_grad", false},
-          {"device", {{"type", "cpu"}, {"index", nullptr}}},
-          {"strides", sizes_of(strides)},
-          {"storage_offset", as_int(offset)},
-          {"layout", 7}};
+  json out = R"({"requires_grad": false, "device": {"type": "cpu", "index": null}, "layout": 7})"_json;
+  out["dtype"] = dtype;
+  out["sizes"] = sizes_of(sizes);
+  out["strides"] = sizes_of(strides);
+  out["storage_offset"] = as_int(offset);
+  return out;
 }
 
-json node(const std::string& target, const std::string& name, const json& inputs, json outputs = nullptr) {
-  json args = json::array();
-  for (const auto& [key, arg] : inputs.items()) args.push_back({{"name", key}, {"arg", arg}, {"kind", 1}});
-  if (outputs.is_null()) outputs = json::array({as_tensor(name)});
-  return {{"target", target}, {"name", name}, {"inputs", args}, {"outputs", outputs}, {"metadata", json::object()}};
+using Args = std::vector<std::pair<std::string, json>>;
+
+// A node of one result that has the node's own name, unless `outputs` says otherwise.
+json node(const std::string& target, const std::string& name, const Args& inputs, const json& outputs = nullptr) {
+  json out = R"({"inputs": [], "metadata": {}})"_json;
+  out["target"] = target;
+  out["name"] = name;
+  out["outputs"] = outputs;
+  if (outputs.is_null()) out["outputs"] = json::array({as_tensor(name)});
+  for (const auto& [key, arg] : inputs) {
+    json input = R"({"kind": 1})"_json;
+    input["name"] = key;
+    input["arg"] = arg;
+    out["inputs"].push_back(std::move(input));
+  }
+  return out;
 }
 
 json quantize(const std::string& name, const std::string& input, bool back = false) {
   return node(fmt::format("torch.ops.quantized_decomposed.{}quantize_per_tensor.default", back ? "de" : ""), name,
               {{"input", as_tensor(input)},
-               {"scale", {{"as_float", 0.5}}},
+               {"scale", of("as_float", 0.5)},
                {"zero_point", as_int(0)},
                {"quant_min", as_int(-128)},
                {"quant_max", as_int(127)},
-               {"dtype", {{"as_scalar_type", 2}}}});
+               {"dtype", of("as_scalar_type", 2)}});
 }
 json relu(const std::string& name, const std::string& input) {
   return node("torch.ops.aten.relu.default", name, {{"self", as_tensor(input)}});
@@ -203,40 +230,59 @@ json relu_(const std::string& name, const std::string& input) {
   return node("torch.ops.aten.relu_.default", name, {{"self", as_tensor(input)}});
 }
 json payload(const std::string& path, const json& tensor_meta) {
-  return {{"path_name", path}, {"is_param", false}, {"use_pickle", false}, {"tensor_meta", tensor_meta}};
+  json out = R"({"is_param": false, "use_pickle": false})"_json;
+  out["path_name"] = path;
+  out["tensor_meta"] = tensor_meta;
+  return out;
+}
+
+// An input spec: a parameter, buffer or constant that the state_dict calls `stored` and the graph `name`.
+json stored_input(const std::string& kind, const std::string& name, const std::string& stored, bool persistent = true) {
+  json spec = json::object();
+  spec["arg"] = named(name);
+  spec[kind + "_name"] = stored;
+  if (kind == "buffer") spec["persistent"] = persistent;
+  return of(kind.c_str(), spec);
 }
 
 // relu(linear(x, dq(fc.weight))), plus a parameter that nothing reads.
 struct Sample {
   json model = base_model();
-  json weights = {{"config",
-                   {{"fc.weight", payload("weight_0", meta(2, {3, 4}))},
-                    {"fc.dead", payload("weight_1", meta(6, {3}))}}}};  // float16: would be refused if read
-  json constants = {{"config", json::object()}};
+  json weights = base_weights();
+  json constants = R"({"config": {}})"_json;
   std::map<std::string, std::string> files = {{"data/weights/weight_0", "abcdefghijkl"}};
   std::vector<std::string> left_out;
   std::string root = "sample/";
   bool deflate = false;
 
+  static json base_weights() {
+    json w;
+    w["config"]["fc.weight"] = payload("weight_0", meta(2, {3, 4}));
+    w["config"]["fc.dead"] = payload("weight_1", meta(6, {3}));  // float16: would be refused if it were read
+    return w;
+  }
+
   static json base_model() {
-    json m;
-    m["schema_version"] = {{"major", 8}, {"minor", 20}};
-    m["torch_version"] = "2.13.0";
-    m["range_constraints"] = json::object();
+    json m =
+        R"({"schema_version": {"major": 8, "minor": 20}, "torch_version": "2.13.0", "range_constraints": {}})"_json;
     json& g = m["graph_module"]["graph"];
-    g["nodes"] = json::array(
-        {quantize("w", "b_fc_weight", true),
-         node("torch.ops.aten.linear.default", "linear", {{"input", as_tensor("x")}, {"weight", as_tensor("w")}}),
-         relu("relu", "linear")});
-    g["tensor_values"] = {{"x", meta(7, {1, 4})},      {"b_fc_weight", meta(2, {3, 4})}, {"w", meta(7, {3, 4})},
-                          {"linear", meta(7, {1, 3})}, {"relu", meta(7, {1, 3})},        {"p_dead", meta(6, {3})}};
+    g["nodes"] = json::array();
+    g["nodes"].push_back(quantize("w", "b_fc_weight", true));
+    g["nodes"].push_back(
+        node("torch.ops.aten.linear.default", "linear", {{"input", as_tensor("x")}, {"weight", as_tensor("w")}}));
+    g["nodes"].push_back(relu("relu", "linear"));
+    json& values = g["tensor_values"];
+    values["x"] = meta(7, {1, 4});
+    values["b_fc_weight"] = meta(2, {3, 4});
+    values["w"] = meta(7, {3, 4});
+    values["linear"] = values["relu"] = meta(7, {1, 3});
+    values["p_dead"] = meta(6, {3});
     g["sym_int_values"] = json::object();
-    json& s = m["graph_module"]["signature"];
-    s["input_specs"] = json::array(
-        {{{"parameter", {{"arg", {{"name", "p_dead"}}}, {"parameter_name", "fc.dead"}}}},
-         {{"buffer", {{"arg", {{"name", "b_fc_weight"}}}, {"buffer_name", "fc.weight"}, {"persistent", true}}}},
-         {{"user_input", {{"arg", as_tensor("x")}}}}});
-    s["output_specs"] = json::array({{{"user_output", {{"arg", as_tensor("relu")}}}}});
+    json& signature = m["graph_module"]["signature"];
+    signature["input_specs"].push_back(stored_input("parameter", "p_dead", "fc.dead"));
+    signature["input_specs"].push_back(stored_input("buffer", "b_fc_weight", "fc.weight"));
+    signature["input_specs"].push_back(of("user_input", of("arg", as_tensor("x"))));
+    signature["output_specs"].push_back(of("user_output", of("arg", as_tensor("relu"))));
     return m;
   }
 
@@ -247,7 +293,7 @@ struct Sample {
   json& outputs() { return model["graph_module"]["signature"]["output_specs"]; }
 
   // The program becomes `nodes` alone, over x: f32[1,4]; every node yields f32[1,4] and the last is the output.
-  Sample& only(const json& new_nodes) {
+  Sample& only(const std::vector<json>& new_nodes) {
     nodes() = new_nodes;
     for (const json& n : new_nodes)
       if (!values().contains(n["name"])) values()[n["name"].get<std::string>()] = meta(7, {1, 4});
@@ -343,8 +389,6 @@ TEST(Pt2, ReadsDeflatedEntriesAndOtherRoots) {
   sample.deflate = true;
   sample.root = "archive/";
   EXPECT_READS(read_sample(sample));
-  sample.root = "";  // no folder at all
-  EXPECT_READS(read_sample(sample));
 }
 
 TEST(Pt2, ReadsAProgramOfAnotherName) {
@@ -361,9 +405,8 @@ TEST(Pt2, ReadsAProgramOfAnotherName) {
 
 TEST(Pt2, StridedSharedAndOffsetTensors) {
   Sample sample;
-  sample.inputs().push_back({{"tensor_constant", {{"arg", {{"name", "c_t"}}}, {"tensor_constant_name", "t"}}}});
-  sample.inputs().push_back(
-      {{"buffer", {{"arg", {{"name", "b_n"}}}, {"buffer_name", "block.n"}, {"persistent", false}}}});
+  sample.inputs().push_back(stored_input("tensor_constant", "c_t", "t"));
+  sample.inputs().push_back(stored_input("buffer", "b_n", "block.n", false));
   sample.constants["config"]["t"] = payload("tensor_0", meta(2, {2, 3}, {1, 2}, 1));  // transposed, one in
   sample.constants["config"]["block.n"] = payload("tensor_0", meta(2, {2, 1, 2}, {0, INT64_MAX, 3}, 0));  // expanded
   sample.files["data/constants/tensor_0"] = "0123456";
@@ -381,7 +424,7 @@ TEST(Pt2, StridedSharedAndOffsetTensors) {
 
 TEST(Pt2, TiedWeightsShareTheirTensor) {
   Sample sample;
-  sample.inputs().push_back({{"parameter", {{"arg", {{"name", "p_tied"}}}, {"parameter_name", "tied"}}}});
+  sample.inputs().push_back(stored_input("parameter", "p_tied", "tied"));
   sample.weights["config"]["tied"] = sample.weights["config"]["fc.weight"];
   sample.values()["p_tied"] = meta(2, {3, 4});
   sample.values()["w2"] = meta(7, {3, 4});
@@ -395,10 +438,10 @@ TEST(Pt2, EmptyScalarAndBooleanTensors) {
   Sample sample;
   const std::pair<const char*, json> kinds[] = {
       {"empty", meta(7, {0, 3})}, {"scalar", meta(5, {})}, {"flags", meta(12, {3})}};
-  json nodes = json::array();
+  std::vector<json> nodes;
   for (const auto& [name, m] : kinds) {
     const std::string arg = std::string("c_") + name;
-    sample.inputs().push_back({{"tensor_constant", {{"arg", {{"name", arg}}}, {"tensor_constant_name", name}}}});
+    sample.inputs().push_back(stored_input("tensor_constant", arg, name));
     sample.constants["config"][name] = payload(name, m);
     sample.values()[arg] = m;
     sample.values()[std::string("r_") + name] = m;
@@ -418,7 +461,7 @@ TEST(Pt2, EmptyScalarAndBooleanTensors) {
 TEST(Pt2, SeveralResults) {
   Sample sample;
   json chunk = node("torch.ops.aten.chunk.default", "chunk", {{"self", as_tensor("x")}, {"chunks", as_int(2)}},
-                    json::array({{{"as_tensors", json::array({{{"name", "a"}}, {{"name", "b"}}})}}}));
+                    R"([{"as_tensors": [{"name": "a"}, {"name": "b"}]}])"_json);
   sample.only({chunk, relu("y", "b")});
   for (const char* name : {"a", "b", "y"}) sample.values()[name] = meta(7, {1, 2});
   const auto program = read_sample(sample);
@@ -434,16 +477,16 @@ TEST(Pt2, SeveralResults) {
 
 TEST(Pt2, DefaultsAndEveryKindOfArgument) {
   Sample sample;
-  sample.graph()["sym_int_values"]["s"] = {{"as_expr", {{"expr_str", "Mul(Integer(-2), Integer(3))"}}}};
-  const auto probe = [&](json arg) {
-    sample.only({node("torch.ops.fake.probe.default", "y", {{"self", as_tensor("x")}, {"a", std::move(arg)}})});
+  sample.graph()["sym_int_values"]["s"] = symbolic("Mul(Integer(-2), Integer(3))");
+  const auto probe = [&](const json& arg) {
+    sample.only({node("torch.ops.fake.probe.default", "y", {{"self", as_tensor("x")}, {"a", arg}})});
     probed_args.clear();
     const auto program = read_sample(sample);
     EXPECT_TRUE(program) << format(program.errors());
     return probed_args["a"];
   };
   using ints = std::vector<int64_t>;
-  EXPECT_EQ(probe({{"as_none", true}}), ir::Arg(std::monostate{}));
+  EXPECT_EQ(probe(R"({"as_none": true})"_json), ir::Arg(std::monostate{}));
   EXPECT_EQ(probed_args["d_int"], ir::Arg(int64_t{7}));
   EXPECT_EQ(probed_args["d_float"], ir::Arg(1e-5));
   EXPECT_EQ(probed_args["d_bool"], ir::Arg(true));
@@ -453,28 +496,28 @@ TEST(Pt2, DefaultsAndEveryKindOfArgument) {
   EXPECT_EQ(probed_args["d_text"], ir::Arg(std::string("mean")));
 
   EXPECT_EQ(probe(as_int(-3)), ir::Arg(int64_t{-3}));
-  EXPECT_EQ(probe({{"as_ints", {1, 2}}}), ir::Arg(ints{1, 2}));
-  EXPECT_EQ(probe({{"as_float", 0.25}}), ir::Arg(0.25));
-  EXPECT_EQ(probe({{"as_float", "-Infinity"}}), ir::Arg(-INFINITY));
-  EXPECT_TRUE(std::isnan(std::get<double>(probe({{"as_float", "NaN"}}))));
-  EXPECT_EQ(probe({{"as_floats", {0.5, "Infinity"}}}), ir::Arg(std::vector<double>{0.5, INFINITY}));
-  EXPECT_EQ(probe({{"as_bool", true}}), ir::Arg(true));
-  EXPECT_EQ(probe({{"as_bools", {true, false}}}), ir::Arg(ints{1, 0}));
-  EXPECT_EQ(probe({{"as_string", "same"}}), ir::Arg(std::string("same")));
-  EXPECT_EQ(probe({{"as_scalar_type", 7}}), ir::Arg(int64_t{7}));
-  EXPECT_EQ(probe({{"as_memory_format", 2}}), ir::Arg(int64_t{2}));
-  EXPECT_EQ(probe({{"as_layout", 7}}), ir::Arg(int64_t{7}));
-  EXPECT_EQ(probe({{"as_device", {{"type", "cpu"}, {"index", nullptr}}}}), ir::Arg(std::string("cpu")));
-  EXPECT_EQ(probe({{"as_device", {{"type", "cuda"}, {"index", 1}}}}), ir::Arg(std::string("cuda:1")));
-  EXPECT_EQ(probe({{"as_sym_int", {{"as_name", "s"}}}}), ir::Arg(int64_t{-6}));
-  EXPECT_EQ(probe({{"as_sym_ints", json::array({as_int(4), {{"as_name", "s"}}})}}), ir::Arg(ints{4, -6}));
-  EXPECT_EQ(probe({{"as_sym_bool", {{"as_bool", false}}}}), ir::Arg(false));
-  EXPECT_EQ(probe({{"as_sym_float", {{"as_float", 1.5}}}}), ir::Arg(1.5));
-  EXPECT_EQ(probe({{"as_optional_tensor", {{"as_none", true}}}}), ir::Arg(std::monostate{}));
-  EXPECT_EQ(probe({{"as_optional_tensor", as_tensor("x")}}), ir::Arg(ValueId{0}));
-  EXPECT_EQ(probe({{"as_tensors", json::array({{{"name", "x"}}, {{"name", "x"}}})}}),
+  EXPECT_EQ(probe(R"({"as_ints": [1, 2]})"_json), ir::Arg(ints{1, 2}));
+  EXPECT_EQ(probe(R"({"as_float": 0.25})"_json), ir::Arg(0.25));
+  EXPECT_EQ(probe(R"({"as_float": "-Infinity"})"_json), ir::Arg(-INFINITY));
+  EXPECT_TRUE(std::isnan(std::get<double>(probe(R"({"as_float": "NaN"})"_json))));
+  EXPECT_EQ(probe(R"({"as_floats": [0.5, "Infinity"]})"_json), ir::Arg(std::vector<double>{0.5, INFINITY}));
+  EXPECT_EQ(probe(R"({"as_bool": true})"_json), ir::Arg(true));
+  EXPECT_EQ(probe(R"({"as_bools": [true, false]})"_json), ir::Arg(ints{1, 0}));
+  EXPECT_EQ(probe(R"({"as_string": "same"})"_json), ir::Arg(std::string("same")));
+  EXPECT_EQ(probe(R"({"as_scalar_type": 7})"_json), ir::Arg(int64_t{7}));
+  EXPECT_EQ(probe(R"({"as_memory_format": 2})"_json), ir::Arg(int64_t{2}));
+  EXPECT_EQ(probe(R"({"as_layout": 7})"_json), ir::Arg(int64_t{7}));
+  EXPECT_EQ(probe(R"({"as_device": {"type": "cpu", "index": null}})"_json), ir::Arg(std::string("cpu")));
+  EXPECT_EQ(probe(R"({"as_device": {"type": "cuda", "index": 1}})"_json), ir::Arg(std::string("cuda:1")));
+  EXPECT_EQ(probe(R"({"as_sym_int": {"as_name": "s"}})"_json), ir::Arg(int64_t{-6}));
+  EXPECT_EQ(probe(R"({"as_sym_ints": [{"as_int": 4}, {"as_name": "s"}]})"_json), ir::Arg(ints{4, -6}));
+  EXPECT_EQ(probe(R"({"as_sym_bool": {"as_bool": false}})"_json), ir::Arg(false));
+  EXPECT_EQ(probe(R"({"as_sym_float": {"as_float": 1.5}})"_json), ir::Arg(1.5));
+  EXPECT_EQ(probe(R"({"as_optional_tensor": {"as_none": true}})"_json), ir::Arg(std::monostate{}));
+  EXPECT_EQ(probe(R"({"as_optional_tensor": {"as_tensor": {"name": "x"}}})"_json), ir::Arg(ValueId{0}));
+  EXPECT_EQ(probe(R"({"as_tensors": [{"name": "x"}, {"name": "x"}]})"_json),
             ir::Arg(std::vector<ValueId>{ValueId{0}, ValueId{0}}));
-  EXPECT_EQ(probe({{"as_optional_tensors", json::array({{{"as_none", true}}, as_tensor("x")})}}),
+  EXPECT_EQ(probe(R"({"as_optional_tensors": [{"as_none": true}, {"as_tensor": {"name": "x"}}]})"_json),
             ir::Arg(std::vector<ValueId>{ValueId::none, ValueId{0}}));
 }
 
@@ -483,7 +526,7 @@ TEST(Pt2, DropsAssertionsAndSizeArithmetic) {
   sample.nodes().push_back(
       node("torch.ops.aten._assert_tensor_metadata.default", "_assert", {{"a", as_tensor("x")}}, json::array()));
   sample.nodes().push_back(node("_operator.mul", "mul", {{"a", as_int(2)}, {"b", as_int(2)}},
-                                json::array({{{"as_sym_int", {{"as_name", "mul"}}}}})));
+                                R"([{"as_sym_int": {"as_name": "mul"}}])"_json));
   EXPECT_READS(read_sample(sample));
   // Anything else without results is not dropped: it may change something.
   sample.nodes().push_back(node("torch.ops.mine.update_state.default", "u", {{"a", as_tensor("x")}}, json::array()));
@@ -537,6 +580,10 @@ TEST(Pt2, PlaceWithoutUsefulMetadata) {
         "File \"/x/site-packages/torch/nn/modules/linear.py\", line 134, in forward\n    return F.linear()"}});
   EXPECT_EQ(torch_only.source_file, "linear.py");
   EXPECT_EQ(torch_only.source_line, 134);
+  const Place relative = place_with(
+      {{"stack_trace",
+        "File \"net.py\", line 3, in forward\n    y = f(x)\nFile \"torch/nn/modules/linear.py\", line 134, in f"}});
+  EXPECT_EQ(relative.source_file, "net.py");
   for (const json& odd : {json(3), json::object({{"stack_trace", 7}, {"nn_module_stack", json::array()}}),
                           json::object({{"stack_trace", "File \"a.py\", line 99999999999999999999\n"}}),
                           json::object({{"stack_trace", "File \"a.py"}, {"nn_module_stack", "a,b;,,;"}})}) {
@@ -705,19 +752,19 @@ TEST(Pt2, WrongKindsOfJson) {
   sample.nodes()[0]["target"] = 3;
   expect_error(sample, "F8-0106", "'target' is number in JSON, expected a string");
   sample = {};
-  sample.nodes()[0]["inputs"][2]["arg"] = {{"as_int", 18446744073709551615ULL}};
+  sample.nodes()[0]["inputs"][2]["arg"] = R"({"as_int": 18446744073709551615})"_json;
   expect_error(sample, "F8-0106", "does not fit 64 bits");
   sample = {};
-  sample.nodes()[0]["inputs"][2]["arg"] = {{"as_int", 1}, {"as_float", 1.0}};
+  sample.nodes()[0]["inputs"][2]["arg"] = R"({"as_int": 1, "as_float": 1.0})"_json;
   expect_error(sample, "F8-0106", "has 2 keys, expected one");
   sample = {};
-  sample.nodes()[0]["inputs"][2]["arg"] = {{"as_float", "lots"}};
+  sample.nodes()[0]["inputs"][2]["arg"] = R"({"as_float": "lots"})"_json;
   expect_error(sample, "F8-0106", "is string in JSON, expected a number");
   sample = {};
-  sample.nodes()[0]["inputs"][2]["arg"] = {{"as_bool", 1}};
+  sample.nodes()[0]["inputs"][2]["arg"] = R"({"as_bool": 1})"_json;
   expect_error(sample, "F8-0106", "expected a boolean");
   sample = {};
-  sample.values()["x"]["sizes"][0] = {{"as_name", "s"}};
+  sample.values()["x"]["sizes"][0] = of("as_name", "s");
   expect_error(sample, "F8-0106", "is 'as_name'");
   for (const char* name : {"x", "linear", "b_fc_weight"}) {
     sample = {};
@@ -735,12 +782,11 @@ void for_each_part(json& part, const std::function<void(json&)>& visit) {
 
 TEST(Pt2, NoPartOfTheJsonIsTrusted) {
   Sample sample;
-  sample.model["range_constraints"]["s0"] = {{"min_val", 1}, {"max_val", 4}};
-  sample.values()["x"]["sizes"][0] = {{"as_expr", {{"expr_str", "Symbol('s0', integer=True)"}}}};
+  sample.model["range_constraints"]["s0"] = R"({"min_val": 1, "max_val": 4})"_json;
+  sample.values()["x"]["sizes"][0] = symbolic("Symbol('s0', integer=True)");
   const pt2::Options options{{{"s0", 1}}};
   EXPECT_READS(read_sample(sample, options));
-  const json wrong[] = {nullptr,          -1,       1e300, "x", json::array(), json::object(), json::array({nullptr}),
-                        {{"as_int", -5}}, INT64_MAX};
+  const json wrong[] = {nullptr, -1, "x", json::array(), json::object(), as_int(-5), INT64_MAX};
   int read = 0;
   for (json* whole : {&sample.model, &sample.weights, &sample.constants}) {
     for_each_part(*whole, [&](json& part) {
@@ -795,23 +841,24 @@ TEST(Pt2, AbsurdTensors) {
   expect_weight_error(meta(7, {32768, 32768}, {0, 0}), "F8-0108", "needs more than");
   expect_weight_error(meta(2, {INT32_MAX, INT32_MAX, INT32_MAX, 0}), "F8-0108", "needs more than");
   expect_weight_error(meta(2, std::vector<int64_t>(17, 1)), "F8-0108", "17 dimensions");
-  json symbolic = meta(2, {3, 4});
-  symbolic["sizes"][0] = {{"as_expr", {{"expr_str", "Symbol('s0')"}}}};
-  expect_weight_error(symbolic, "F8-0108", "is symbolic; a stored tensor has a fixed shape");
+  json open = meta(2, {3, 4});
+  open["sizes"][0] = symbolic("Symbol('s0')");
+  expect_weight_error(open, "F8-0108", "is symbolic; a stored tensor has a fixed shape");
   Sample sample;
   sample.values()["x"] = meta(7, {-1, 4});
   expect_error(sample, "F8-0108", "value 'x': a dimension of size -1");
 
-  Sample sum;  // each would do, both together do not: 640 MiB each out of one stored byte
-  json nodes = json::array();
+  constexpr int64_t kMiB = int64_t{1} << 20;
+  Sample sum;  // each would do, both together do not: 160 MiB each out of one stored
+  std::vector<json> nodes;
   for (const std::string name : {"a", "b"}) {
-    const json big = meta(2, {640, 1 << 20}, {0, 0}, name == "a" ? 0 : 1);
-    sum.inputs().push_back({{"tensor_constant", {{"arg", {{"name", "c_" + name}}}, {"tensor_constant_name", name}}}});
+    const json big = meta(2, {160, kMiB}, {0, 1}, name == "a" ? 0 : 1);
+    sum.inputs().push_back(stored_input("tensor_constant", "c_" + name, name));
     sum.constants["config"][name] = payload("t", big);
     sum.values()["c_" + name] = sum.values()["r_" + name] = big;
     nodes.push_back(relu("r_" + name, "c_" + name));
   }
-  sum.files["data/constants/t"] = "ab";
+  sum.files["data/constants/t"] = std::string(kMiB + 1, 'a');
   expect_error(sum.only(nodes), "F8-0108", "constants need more than");
 }
 
@@ -825,9 +872,9 @@ TEST(Pt2, StoredTensorAgainstTheGraph) {
 
 Sample symbolic_sample(const std::string& expression = "Symbol('s77', positive=True, integer=True)") {
   Sample sample;
-  const json size = {{"as_expr", {{"expr_str", expression}, {"hint", {{"as_int", 2}}}}}};
+  const json size = symbolic(expression);
   for (const char* name : {"x", "linear", "relu"}) sample.values()[name]["sizes"][0] = size;
-  sample.model["range_constraints"]["s77"] = {{"min_val", 1}, {"max_val", 64}};
+  sample.model["range_constraints"]["s77"] = R"({"min_val": 1, "max_val": 64})"_json;
   return sample;
 }
 
@@ -845,12 +892,12 @@ TEST(Pt2, OpenSymbols) {
   expect_error(symbolic_sample(), "F8-0109", "symbolic dimension without a size: s77 (of input x, 1 to 64)");
   expect_error(symbolic_sample(), "F8-0109", "--bind s77=1");
   Sample two = symbolic_sample();
-  two.values()["x"]["sizes"][1] = {{"as_expr", {{"expr_str", "Symbol('s3')"}}}};
-  two.model["range_constraints"]["s3"] = {{"min_val", 2}, {"max_val", nullptr}};
+  two.values()["x"]["sizes"][1] = symbolic("Symbol('s3')");
+  two.model["range_constraints"]["s3"] = R"({"min_val": 2, "max_val": null})"_json;
   expect_error(two, "F8-0109", "dimensions without a size: s3 (of input x, 2 or more); s77");
   expect_error(two, "F8-0109", "--bind s3=2 --bind s77=1");
   Sample inner;  // a symbol that no input shows
-  inner.values()["linear"]["sizes"][0] = {{"as_expr", {{"expr_str", "Symbol('u0')"}}}};
+  inner.values()["linear"]["sizes"][0] = symbolic("Symbol('u0')");
   expect_error(inner, "F8-0109", "without a size: u0");
 }
 
@@ -879,13 +926,12 @@ TEST(Pt2, ExpressionsNotUnderstood) {
 
 TEST(Pt2, SymbolicArgumentsThatNothingDefines) {
   Sample sample;
-  const auto view = [](json size) {
-    return node("torch.ops.aten.view.default", "y",
-                {{"self", as_tensor("x")}, {"size", {{"as_sym_ints", std::move(size)}}}});
+  const auto view = [](const json& size) {
+    return node("torch.ops.aten.view.default", "y", {{"self", as_tensor("x")}, {"size", of("as_sym_ints", size)}});
   };
-  sample.only({view(json::array({{{"as_name", "s"}}, as_int(4)}))});
+  sample.only({view(R"([{"as_name": "s"}, {"as_int": 4}])"_json)});
   expect_error(sample, "F8-0116", "names 's', which nothing defines");
-  sample.only({view(json::array({{{"as_expr", "s"}}, as_int(4)}))});
+  sample.only({view(R"([{"as_expr": "s"}, {"as_int": 4}])"_json)});
   expect_error(sample, "F8-0110", "is of kind 'as_expr'");
 }
 
@@ -893,11 +939,11 @@ TEST(Pt2, SymbolicArgumentsThatNothingDefines) {
 
 TEST(Pt2, RefusedInputs) {
   Sample sample;
-  sample.inputs().push_back({{"user_input", {{"arg", as_int(3)}}}});
-  sample.inputs().push_back({{"constant_input", {{"name", "flag"}, {"value", {{"as_none", true}}}}}});
-  sample.inputs().push_back({{"constant_input", 3}});
-  sample.inputs().push_back({{"custom_obj", {{"arg", {{"name", "o"}, {"class_fqn", "C"}}}}}});
-  sample.inputs().push_back({{"token", {{"arg", {{"name", "t"}}}}}});
+  sample.inputs().push_back(R"({"user_input": {"arg": {"as_int": 3}}})"_json);
+  sample.inputs().push_back(R"({"constant_input": {"name": "flag", "value": {"as_none": true}}})"_json);
+  sample.inputs().push_back(R"({"constant_input": 3})"_json);
+  sample.inputs().push_back(R"({"custom_obj": {"arg": {"name": "o", "class_fqn": "C"}}})"_json);
+  sample.inputs().push_back(R"({"token": {"arg": {"name": "t"}}})"_json);
   const auto result = read_sample(sample);
   expect_error(result, "F8-0113", "an input of the model is 'as_int', not a tensor");
   EXPECT_EQ(result.errors().size(), 5U);
@@ -908,8 +954,8 @@ TEST(Pt2, RefusedInputs) {
 
 TEST(Pt2, RefusedOutputs) {
   Sample sample;
-  sample.outputs().push_back({{"user_output", {{"arg", {{"as_none", true}}}}}});
-  sample.outputs().push_back({{"loss_output", {{"arg", {{"name", "relu"}}}}}});
+  sample.outputs().push_back(R"({"user_output": {"arg": {"as_none": true}}})"_json);
+  sample.outputs().push_back(R"({"loss_output": {"arg": {"name": "relu"}}})"_json);
   const auto result = read_sample(sample);
   expect_error(result, "F8-0113", "an output of the model is 'as_none', not a tensor");
   expect_error(result, "F8-0113", "an output of kind 'loss_output'");
@@ -928,9 +974,9 @@ TEST(Pt2, RefusedOutputs) {
 
 TEST(Pt2, HiddenState) {
   const std::pair<json, const char*> mutations[] = {
-      {{{"buffer_mutation", {{"arg", {{"name", "relu"}}}, {"buffer_name", "state"}}}}, "changes buffer 'state'"},
-      {{{"user_input_mutation", {{"arg", {{"name", "relu"}}}, {"user_input_name", "x"}}}}, "changes input 'x'"},
-      {{{"parameter_mutation", {{"arg", {{"name", "relu"}}}, {"parameter_name", "p"}}}}, "changes parameter 'p'"}};
+      {R"({"buffer_mutation": {"arg": {"name": "relu"}, "buffer_name": "state"}})"_json, "changes buffer 'state'"},
+      {R"({"user_input_mutation": {"arg": {"name": "relu"}, "user_input_name": "x"}})"_json, "changes input 'x'"},
+      {R"({"parameter_mutation": {"arg": {"name": "relu"}, "parameter_name": "p"}})"_json, "changes parameter 'p'"}};
   for (const auto& [spec, text] : mutations) {
     Sample sample;
     sample.outputs().push_back(spec);
@@ -968,7 +1014,8 @@ TEST(Pt2, InPlaceResultTakesTheNameOver) {
 
 TEST(Pt2, InPlaceThroughAView) {
   const auto view = [](const char* name, const char* input) {
-    return node("torch.ops.aten.view.default", name, {{"self", as_tensor(input)}, {"size", {{"as_ints", {1, 4}}}}});
+    return node("torch.ops.aten.view.default", name,
+                {{"self", as_tensor(input)}, {"size", R"({"as_ints": [1, 4]})"_json}});
   };
   Sample sample;
   expect_error(sample.only({relu("a", "x"), view("v", "a"), relu_("b", "v"), relu("y", "a")}), "F8-0118",
@@ -977,7 +1024,10 @@ TEST(Pt2, InPlaceThroughAView) {
                "'v' is read after");
   EXPECT_READS(read_sample(sample.only({relu("a", "x"), view("v", "a"), relu_("b", "v"), relu("y", "v")})));
   expect_error(sample.only({view("v", "x"), relu_("y", "v")}), "F8-0114", "changes input 'x'");
-  // An import that hands its argument through writes nothing.
+  // An import that hands its argument through, or only gives it another shape, writes nothing.
+  json reshape = view("r", "x");
+  reshape["target"] = "torch.ops.aten.view_.default";
+  EXPECT_READS(read_sample(sample.only({reshape, relu("y", "x")})));
   const json detach = node("torch.ops.aten.detach_.default", "d", {{"self", as_tensor("x")}});
   EXPECT_READS(read_sample(sample.only({detach, relu("y", "x")})));
 }
@@ -986,7 +1036,7 @@ TEST(Pt2, InPlaceThroughAView) {
 
 TEST(Pt2, AllUnsupportedOpsAtOnce) {
   Sample sample;
-  json nodes = json::array({relu("r", "x")});
+  std::vector<json> nodes = {relu("r", "x")};
   for (int i = 0; i < 25; ++i)
     nodes.push_back(node(fmt::format("torch.ops.aten.odd{}.default", i), fmt::format("odd{}", i),
                          {{"self", as_tensor(i == 0 ? "r" : fmt::format("odd{}", i - 1))}}));
@@ -1014,9 +1064,9 @@ TEST(Pt2, Arguments) {
   Sample sample;
   json& inputs = sample.nodes()[2]["inputs"];
   const json right = inputs;
-  inputs.push_back({{"name", "inplace"}, {"arg", {{"as_bool", true}}}});
+  inputs.push_back(R"({"name": "inplace", "arg": {"as_bool": true}})"_json);
   expect_error(sample, "F8-0110", "torch.ops.aten.relu.default: argument 'inplace' is not supported");
-  inputs[1]["arg"] = {{"as_none", true}};
+  inputs[1]["arg"] = R"({"as_none": true})"_json;
   EXPECT_READS(read_sample(sample));
   inputs = json::array();
   expect_error(sample, "F8-0110", "argument 'self' is missing");
@@ -1026,12 +1076,12 @@ TEST(Pt2, Arguments) {
   inputs[0]["arg"] = as_int(3);
   expect_error(sample, "F8-0110", "argument 'self' is an integer");
   for (const char* kind : {"as_graph", "as_custom_obj", "as_complex", "as_strings", "as_operator"}) {
-    inputs[0]["arg"] = {{kind, json::object()}};
+    inputs[0]["arg"] = of(kind, json::object());
     expect_error(sample, "F8-0110", fmt::format("argument 'self' is of kind '{}'", kind));
   }
-  inputs[0]["arg"] = {{"as_sym_bool", {{"as_name", "b"}}}};
+  inputs[0]["arg"] = R"({"as_sym_bool": {"as_name": "b"}})"_json;
   expect_error(sample, "F8-0110", "is of kind 'as_name'");
-  inputs[0]["arg"] = {{"as_optional_tensor", as_int(1)}};
+  inputs[0]["arg"] = R"({"as_optional_tensor": {"as_int": 1}})"_json;
   expect_error(sample, "F8-0110", "is of kind 'as_int'");
 }
 
@@ -1061,7 +1111,7 @@ TEST(Pt2, ResultsAgainstTheArchive) {
   sample.values()["linear"] = meta(2, {1, 3});
   expect_error(sample, "F8-0117", "the archive says i8[1,3], torch.ops.aten.linear.default gives f32[1,3]");
   Sample odd;
-  odd.nodes()[2]["outputs"] = json::array({{{"as_none", true}}});
+  odd.nodes()[2]["outputs"] = R"([{"as_none": true}])"_json;
   expect_error(odd, "F8-0117", "has a result of kind 'as_none'");
   Sample inferred;  // what infer() says comes back with the node's place
   inferred.nodes()[1]["inputs"][1]["arg"] = as_tensor("x");
@@ -1080,9 +1130,7 @@ TEST(Pt2, NodesWithoutNamesAreNamedAfterTheirResult) {
 
 // ---- Real exports ------------------------------------------------------------------------------------------------
 
-std::filesystem::path recorded() {
-  return std::filesystem::path(__FILE__).parent_path().parent_path() / "data" / "pt2";
-}
+std::filesystem::path recorded() { return std::filesystem::path(FOLD8_SOURCE_DIR) / "tests" / "data" / "pt2"; }
 
 std::filesystem::path models() {
   const char* folder = std::getenv("FOLD8_MODELS");
@@ -1095,13 +1143,27 @@ void expect_understood(const std::filesystem::path& path, const pt2::Options& op
   for (const Diag& diag : program.errors()) EXPECT_EQ(diag.code, "F8-0115") << format(diag);
 }
 
+// With the ops that fold8 has: all but those that are there to be refused.
 TEST(Pt2Real, RecordedArchives) {
   if (!std::filesystem::is_directory(recorded())) GTEST_SKIP() << "no recorded archives in " << recorded();
+  const std::map<std::string, std::vector<std::string>> kRefused = {{"dynamic_batch", {"F8-0109"}},
+                                                                    {"unsupported_ops", {"F8-0115", "F8-0115"}}};
   for (const auto& entry : std::filesystem::directory_iterator(recorded())) {
     if (entry.path().extension() != ".pt2") continue;
-    const auto program = pt2::read(entry.path(), fake_ops(), {});
-    for (const Diag& diag : program.errors()) EXPECT_TRUE(diag.code.starts_with("F8-01")) << format(diag);
+    const auto program = pt2::read(entry.path(), ops::table(), {});
+    const auto refused = kRefused.find(entry.path().stem().string());
+    if (refused == kRefused.end()) {
+      // An op may have its own reasons to refuse; the reader has none.
+      for (const Diag& diag : program.errors()) EXPECT_FALSE(diag.code.starts_with("F8-01")) << format(diag);
+      continue;
+    }
+    std::vector<std::string> codes;
+    for (const Diag& diag : program.errors()) codes.push_back(diag.code);
+    EXPECT_EQ(codes, refused->second) << entry.path();
   }
+  const auto bound = pt2::read(recorded() / "dynamic_batch.pt2", ops::table(), {{{"s77", 3}}});
+  EXPECT_READS(bound);
+  EXPECT_EQ(bound->type(bound->inputs[0]).shape[0], 3);
 }
 
 TEST(Pt2Real, TinyLinear) {
@@ -1138,7 +1200,10 @@ TEST(Pt2Real, EveryModel) {
       continue;
     }
     expect_understood(entry.path(), batch ? pt2::Options{{{"s77", 1}}} : pt2::Options{});
-    if (batch) EXPECT_EQ(pt2::read(entry.path(), fake_ops(), {}).errors().at(0).code, "F8-0109");
+    if (!batch) continue;
+    const auto open = pt2::read(entry.path(), fake_ops(), {});
+    ASSERT_FALSE(open) << name;
+    EXPECT_EQ(open.errors().front().code, "F8-0109");
   }
 }
 

@@ -4,56 +4,20 @@
     python tests/vectors/record_linear.py
 
 Weights, biases and inputs are seeded; the expected outputs are float32 PyTorch, rounded by its quantize. Beside them the
-script computes the integer answer (docs/arithmetic.md, profile tflite) and refuses to write a case that is more than one
-step off, so a case that fails in fold8 is never a case whose float reference was too coarse.
+script computes the integer answer and refuses to write a case that is more than one step off, so a case that fails in
+fold8 is never a case whose float reference was too coarse.
 """
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
-import torch.ao.quantization.fx._decomposed  # noqa: F401  registers torch.ops.quantized_decomposed
 
-TARGET = Path(__file__).resolve().parents[2] / "src/ops/linear/linear.torch.f8"
-Q = torch.ops.quantized_decomposed
-INF = math.inf
-RELU = (0.0, INF)
+from f8 import (INF, OPS, RELU, Data, clamped, dequantize, dequantize_constant, dims, f32, hexf, output_qparams, quantize,
+                requantized, run_text, scale_text, steps_off, write, zero_label)
 
-
-# ---------------------------------------------------------------- data
-def f32(v):
-    return float(np.float32(v))
-
-
-def seed(s, n, lo=-128, hi=127):
-    """The `seed(s, lo, hi)` of the text form: a splitmix64 step per element."""
-    z = (np.uint64(s) << np.uint64(32)) + np.arange(1, n + 1, dtype=np.uint64)
-    z *= np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
-    return (z >> np.uint64(32)).astype(np.int64) % (hi - lo + 1) + lo
-
-
-@dataclass
-class Data:
-    """Integers with the text that stands for them: a literal when short, a seed otherwise."""
-    values: np.ndarray
-    text: str
-
-    @staticmethod
-    def seeded(s, n, lo, hi, brackets="{}"):
-        values = seed(s, n, lo, hi)
-        if n <= 6:
-            return Data.literal(values, brackets)
-        return Data(values, f"seed({s})" if (lo, hi) == (-128, 127) else f"seed({s}, {lo}, {hi})")
-
-    @staticmethod
-    def literal(values, brackets="{}"):
-        values = np.asarray(values, np.int64)
-        return Data(values, brackets[0] + " ".join(map(str, values)) + brackets[1])
+TARGET = OPS / "linear/linear.torch.f8"
 
 
 # ---------------------------------------------------------------- cases
@@ -106,8 +70,7 @@ def cases():
 
 
 def label(name, zero, per_channel, relu, bias):
-    z = f"m{-zero}" if zero < 0 else str(zero)
-    return "_".join(["linear", name, "z" + z, "pc" if per_channel else "pt"] + ["relu"] * relu + ["nobias"] * (not bias))
+    return "_".join(["linear", name, zero_label(zero), "pc" if per_channel else "pt"] + ["relu"] * relu + ["nobias"] * (not bias))
 
 
 # ---------------------------------------------------------------- one case
@@ -124,55 +87,21 @@ class Layer:
     zy: int = 0
 
 
-def dequantize(values, shape, scales, dtype, per_channel):
-    t = torch.tensor(values, dtype=dtype).reshape(shape)
-    lo, hi = torch.iinfo(dtype).min, torch.iinfo(dtype).max
-    if per_channel:
-        s = torch.tensor(scales, dtype=torch.float32)
-        return Q.dequantize_per_channel(t, s, torch.zeros(len(scales), dtype=torch.int64), 0, lo, hi, dtype)
-    return Q.dequantize_per_tensor(t, scales[0], 0, lo, hi, dtype)
-
-
 def forward(case, layer, x_q):
     """The float32 result before the output's quantize."""
-    x = Q.dequantize_per_tensor(x_q, layer.sx, layer.zx, -128, 127, torch.int8)
-    assert torch.equal(Q.quantize_per_tensor(x, layer.sx, layer.zx, -128, 127, torch.int8), x_q)
-    w = dequantize(layer.w.values, (layer.n, layer.k), layer.w_scale, torch.int8, case.per_channel)
+    w = dequantize_constant(layer.w.values, (layer.n, layer.k), layer.w_scale, torch.int8, case.per_channel)
     b = None
     if case.bias:
-        b = dequantize(layer.b.values, (layer.n,), [f32(layer.sx * s) for s in layer.w_scale], torch.int32, case.per_channel)
-    y = torch.nn.functional.linear(x, w, b)
-    if case.clamp == RELU:
-        return torch.relu(y)
-    return y if case.clamp is None else torch.clamp(y, *(None if math.isinf(v) else v for v in case.clamp))
+        scales = [f32(layer.sx * s) for s in layer.w_scale]
+        b = dequantize_constant(layer.b.values, (layer.n,), scales, torch.int32, case.per_channel)
+    return clamped(torch.nn.functional.linear(dequantize(x_q, layer.sx, layer.zx), w, b), case.clamp)
 
 
 def integer_answer(case, layer, x_q):
-    """docs/arithmetic.md, profile tflite."""
     acc = (x_q.numpy().astype(np.int64) - layer.zx) @ layer.w.values.reshape(layer.n, layer.k).T
     if case.bias:
         acc = acc + layer.b.values
-    y = np.empty_like(acc)
-    for o in range(layer.n):
-        m, e = math.frexp(layer.sx * layer.w_scale[o if case.per_channel else 0] / layer.sy)
-        m = round(m * 2**31)
-        m, e = (m // 2, e + 1) if m == 2**31 else (m, e)
-        m, e = (0, 0) if e < -31 else (m, e)
-        v = (acc[..., o] * 2 ** max(e, 0) * m + 2**30) >> 31
-        r = max(-e, 0)
-        half = (1 << r) >> 1
-        y[..., o] = np.where(v >= 0, (v + half) >> r, -((-v + half) >> r))
-    lo, hi = (-128, 127)
-    if case.clamp:
-        lo, hi = (min(max(round(v / layer.sy) + layer.zy, -128), 127) if math.isfinite(v) else d
-                  for v, d in zip(case.clamp, (lo, hi)))
-    return np.clip(y + layer.zy, lo, hi)
-
-
-def output_qparams(case, y):
-    lo, hi = (min(0.0, float(y.min())) * case.headroom, max(0.0, float(y.max())) * case.headroom)
-    scale = f32(max(hi - lo, 1e-3) / 255)
-    return scale, int(min(max(-128 - round(lo / scale), -128), 127)) if case.out_zero is None else case.out_zero
+    return requantized(acc, [layer.sx * s / layer.sy for s in layer.w_scale], -1, layer.sy, layer.zy, case.clamp)
 
 
 def record(case, number):
@@ -197,55 +126,42 @@ def record(case, number):
             b = Data.literal(b.values)
         layer = Layer(n, k, Data.seeded(number * 10 + 5 - i, n * k, -127, 127), scales, b, sx, zx)
         floats = [forward(case, layer, a) for a in answers]
-        layer.sy, layer.zy = output_qparams(case, torch.cat([f.flatten() for f in floats]))
+        layer.sy, layer.zy = output_qparams(torch.cat([f.flatten() for f in floats]), case.headroom, case.out_zero)
         case.layers.append(layer)
-        answers = [Q.quantize_per_tensor(f, layer.sy, layer.zy, -128, 127, torch.int8) for f in floats]
+        answers = [quantize(f, layer.sy, layer.zy) for f in floats]
         sx, zx, k = layer.sy, layer.zy, n
 
     off = 0
     for a, y in zip(at, answers):
         for layer in case.layers:
             a = torch.tensor(integer_answer(case, layer, a), dtype=torch.int8)
-        d = np.abs(a.numpy().astype(int) - y.numpy().astype(int))
-        assert d.max() <= 1, f"{case.name}: {d.max()} steps"
-        off += int(d.sum())
+        off += steps_off(case.name, a.numpy(), y)
     got = torch.cat([y.flatten() for y in answers]).numpy()
-    expectations = [f"; run: {r.text} ~= [{' '.join(map(str, y.flatten().tolist()))}]" for r, y in zip(runs, answers)]
+    expectations = [run_text(r.text, y) for r, y in zip(runs, answers)]
     return program_text(case) + "\n".join(expectations) + "\n", got, off
 
 
 # ---------------------------------------------------------------- text
-def hexf(v):
-    """float.hex() without the trailing zeros of its mantissa."""
-    if math.isinf(v):
-        return "inf" if v > 0 else "-inf"
-    head, exponent = v.hex().split("p")
-    return (head.rstrip("0").rstrip(".") if "." in head else head) + "p" + exponent
-
-
 def program_text(case):
-    def shape(dims):
-        return "[" + ",".join(map(str, dims)) + "]"
-
     def scale(values):
-        return f"scale={{{' '.join(map(hexf, values))}}} axis=0" if case.per_channel else f"scale={hexf(values[0])}"
+        return scale_text(values, case.per_channel)
 
     first, lead = case.layers[0], case.shape[:-1]
     consts, body = [], [
-        f"%x_q = quantize %x : q8{shape(case.shape)} scale={hexf(first.sx)} zero={first.zx}",
-        f"%x_dq = dequantize %x_q : f32{shape(case.shape)}",
+        f"%x_q = quantize %x : q8{dims(case.shape)} scale={hexf(first.sx)} zero={first.zx}",
+        f"%x_dq = dequantize %x_q : f32{dims(case.shape)}",
     ]
     x = "%x"
     for i, c in enumerate(case.layers):
         s = str(i + 1) if len(case.layers) > 1 else ""
         y = "%y" if i + 1 == len(case.layers) else f"%h{s}"
-        out = shape(lead + (c.n,))
-        consts.append(f"const %w{s} : q8{shape((c.n, c.k))} {scale(c.w_scale)} zero=0 = {c.w.text}")
-        body.append(f"%w{s}_dq = dequantize %w{s} : f32{shape((c.n, c.k))}")
+        out = dims(lead + (c.n,))
+        consts.append(f"const %w{s} : q8{dims((c.n, c.k))} {scale(c.w_scale)} zero=0 = {c.w.text}")
+        body.append(f"%w{s}_dq = dequantize %w{s} : f32{dims((c.n, c.k))}")
         if case.bias:
             bias_scale = scale([f32(c.sx * v) for v in c.w_scale])
-            consts.append(f"const %b{s} : q32{shape((c.n,))} {bias_scale} zero=0 = {c.b.text}")
-            body.append(f"%b{s}_dq = dequantize %b{s} : f32{shape((c.n,))}")
+            consts.append(f"const %b{s} : q32{dims((c.n,))} {bias_scale} zero=0 = {c.b.text}")
+            body.append(f"%b{s}_dq = dequantize %b{s} : f32{dims((c.n,))}")
         bias = f", %b{s}_dq" if case.bias else ""
         body.append(f"%fc{s} = linear {x}_dq, %w{s}_dq{bias} : f32{out}")
         act = f"%fc{s}"
@@ -257,24 +173,9 @@ def program_text(case):
         body.append(f"{y if last else y + '_dq'} = dequantize {y}_q : f32{out}")
         x = y
     head = ["; test: " + case.name] + (["; " + case.note] if case.note else []) + ["program form=torch {"]
-    lines = [f"in %x : f32{shape(case.shape)}"] + consts + body + ["out %y"]
+    lines = [f"in %x : f32{dims(case.shape)}"] + consts + body + ["out %y"]
     return "\n".join(head + ["  " + line for line in lines] + ["}"]) + "\n"
 
 
-def main():
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    text = f"; Recorded by tests/vectors/record_linear.py with PyTorch {torch.__version__.split('+')[0]}. Do not edit.\n"
-    count = total = off_total = saturated = 0
-    for number, case in enumerate(cases(), 1):
-        body, got, off = record(case, number)
-        text += "\n" + body
-        count, total, off_total = count + 1, total + got.size, off_total + off
-        saturated += int(((got == -128) | (got == 127)).sum())
-    TARGET.write_text(text)
-    print(f"{TARGET.name}: {count} cases, {len(text)} bytes, {total} outputs, {saturated} at -128 or 127, "
-          f"{off_total} one step off the integer answer")
-
-
 if __name__ == "__main__":
-    main()
+    write(TARGET, __file__, cases(), record)

@@ -17,7 +17,7 @@ struct LinearShape {
 // x [batch][ins], y [batch][outs] row-major int8; w in Isa::kGemmOrder; kernel_sum [outs];
 // rescales [outs] when kPerChannel, else one. x and y must not overlap.
 template <class Isa, bool kPerChannel>
-void linear(LinearShape shape, Output out, const int8_t* x, const int8_t* w, const int32_t* kernel_sum,
+void linear(const LinearShape& shape, const Output& out, const int8_t* x, const int8_t* w, const int32_t* kernel_sum,
             const Rescale* rescales, int8_t* y) {
   constexpr int32_t kRows = Isa::kGemmOrder.out_block;
   const int32_t group_bytes = static_cast<int32_t>(Isa::kGemmOrder.bytes(kRows, shape.ins));

@@ -5,6 +5,7 @@
 //   int8    linear %x, %w [, %b]  [clamp=[lo,hi]]          q8, constant q8, constant q32 -> q8
 //   packed  linear %x, %w, %kernel_sum, %rescale  clamp outs   w: i8[bytes] in the target's order
 #include "ops/accumulate.h"
+#include "ops/channels.h"
 #include "target/kernel_orders.h"
 
 namespace fold8::ops {
@@ -161,6 +162,16 @@ void evaluate_packed(const Evaluation& e) {
 
 void evaluate(const Evaluation& e) { packed(e.program) ? evaluate_packed(e) : evaluate_int8(e); }
 
+// w'[o, to[k]] = w[o, k]
+void reorder_features(Program& p, Node& node, const std::vector<int64_t>& to) {
+  const Value w = p[node.inputs[1]];
+  const auto old = w.constant->as<int8_t>();
+  std::vector<int8_t> rows(old.size());
+  const size_t ins = to.size();
+  for (size_t i = 0; i < old.size(); ++i) rows[i / ins * ins + static_cast<size_t>(to[i % ins])] = old[i];
+  node.inputs[1] = p.add_constant(w.name, w.type, make_tensor(Elem::i8, w.type.shape, rows));
+}
+
 // ---- device
 
 Result<> pack(Program& p, Node& node, const target::Target& target) {
@@ -173,16 +184,9 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
   for (int64_t o = 0; o < outs; ++o)
     for (int64_t i = 0; i < ins; ++i) bytes[static_cast<size_t>(order.at(o, i, ins))] = rows[static_cast<size_t>(o * ins + i)];
 
-  const std::vector<int32_t> sums = kernel_sums(p, node);
-  const std::vector<quant::Rescale> scale = rescales(p, node);
-  const Shape packed_shape = {order.bytes(outs, ins)};
-  const Shape scale_shape = {static_cast<int64_t>(scale.size())};
-  const ValueId weight = p.add_constant(w.name + ".packed", {Elem::i8, packed_shape, {}}, make_tensor(Elem::i8, packed_shape, bytes));
-  const ValueId sum = p.add_constant(node.name + ".kernel_sum", {Elem::i32, {outs}, {}}, make_tensor(Elem::i32, {outs}, sums));
-  const ValueId rescale = p.add_constant(node.name + ".rescale", {Elem::rescale, scale_shape, {}}, make_tensor(Elem::rescale, scale_shape, scale));
-  node.inputs = {node.inputs[0], weight, sum, rescale};
   node.attrs.set("outs", outs);
   node.attrs.set("order", std::vector<int64_t>{order.out_block, order.in_block});
+  replace_by_packed(p, node, bytes);
   return ok;
 }
 
@@ -211,11 +215,13 @@ int64_t macs(const Program& p, const Node& node) {
 
 constexpr OpDef op_linear = {
     .name = "linear",
-    .traits = trait::fuses_clamp,
+    .traits = trait::fuses_clamp | trait::weighted,
     .imports = kImports,
     .infer = infer,
     .integerize = integerize_weighted,
     .evaluate = evaluate,
+    .reorder_features = reorder_features,
+    .channels = &kWeightedChannels,
     .pack = pack,
     .calls = calls,
     .macs = macs,

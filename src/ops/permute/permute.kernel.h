@@ -12,7 +12,7 @@ struct PermuteShape {
 };
 
 template <class Isa>
-void permute(PermuteShape s, const int8_t* x, int8_t* y) {
+void permute(const PermuteShape& s, const int8_t* x, int8_t* y) {
   for (int32_t a = 0; a < s.size[0]; ++a)
     for (int32_t b = 0; b < s.size[1]; ++b)
       for (int32_t c = 0; c < s.size[2]; ++c)

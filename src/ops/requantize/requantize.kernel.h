@@ -13,7 +13,7 @@ struct RequantizeInput {
 };
 
 template <class Isa>
-void requantize_elements(int32_t elems, RequantizeInput in, Output out, const int8_t* x, int8_t* y) {
+void requantize_elements(int32_t elems, const RequantizeInput& in, const Output& out, const int8_t* x, int8_t* y) {
   for (int32_t i = 0; i < elems; ++i) y[i] = requantize<Isa>(x[i] - in.zero, Rescale{in.multiplier, in.shift}, out);
 }
 

@@ -1,0 +1,49 @@
+// add: y = a + b, broadcast. ops/binary.h has its forms.
+#include "ops/binary.h"
+
+namespace fold8::ops {
+
+using namespace ir;
+extern const OpDef op_add;
+extern const OpDef op_sub;
+
+namespace {
+
+// self + alpha * other. An alpha of -1 is a subtraction.
+Result<> import(ImportCall& call) {
+  F8_TRY(const double alpha, call.number("alpha"));
+  F8_TRY(const ValueId a, import_operand(call, "self"));
+  F8_TRY(const ValueId b, import_operand(call, "other", alpha == -1 ? 1 : alpha));
+  F8_CHECK(call.emit(alpha == -1 ? op_sub : op_add, {a, b}, {}));
+  return ok;
+}
+
+constexpr Param kParams[] = {{"self"}, {"other"}, {"alpha", "1"}};
+constexpr ImportRow kImports[] = {
+    {"torch.ops.aten.add.Tensor", kParams, import},
+    {"torch.ops.aten.add.Scalar", kParams, import},
+    {"torch.ops.aten.add_.Tensor", kParams, import},
+    {"torch.ops.aten.add_.Scalar", kParams, import},
+};
+
+void evaluate(const Evaluation& e) { evaluate_sum(e, 1); }
+
+std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target&) {
+  return calls_sum(p, node, 1);
+}
+
+}  // namespace
+
+constexpr OpDef op_add = {
+    .name = "add",
+    .traits = trait::fuses_clamp | trait::elementwise,
+    .imports = kImports,
+    .infer = infer_sum,
+    .integerize = integerize_sum,
+    .evaluate = evaluate,
+    .permute_through = permute_binary,
+    .calls = calls,
+};
+static_assert(complete(op_add));
+
+}  // namespace fold8::ops

@@ -1,0 +1,276 @@
+#include "ops/binary.h"
+
+#include <algorithm>
+#include <array>
+
+#include "ops/constants.h"
+
+namespace fold8::ops {
+
+using namespace ir;
+
+namespace {
+
+constexpr size_t kMaxRank = 5;  // after dimensions that are walked alike have become one
+
+// ---- shapes
+
+// The size of dimension `i` of `rank`, counted with the missing outer dimensions.
+int64_t size_at(const Shape& shape, size_t i, size_t rank) {
+  const size_t missing = rank - shape.size();
+  return i < missing ? 1 : shape[i - missing];
+}
+
+std::optional<Shape> broadcast(const Shape& a, const Shape& b) {
+  Shape y(std::max(a.size(), b.size()));
+  for (size_t i = 0; i < y.size(); ++i) {
+    const int64_t m = size_at(a, i, y.size());
+    const int64_t n = size_at(b, i, y.size());
+    if (m != n && m != 1 && n != 1) return std::nullopt;
+    y[i] = m == 1 ? n : m;
+  }
+  return y;
+}
+
+// Elements between neighbours along each dimension of y; 0 where the operand stands still.
+std::vector<int64_t> strides_in(const Shape& shape, const Shape& y) {
+  const std::vector<int64_t> own = dense_strides(shape);
+  const size_t missing = y.size() - shape.size();
+  std::vector<int64_t> strides(y.size(), 0);
+  for (size_t i = missing; i < y.size(); ++i)
+    if (shape[i - missing] != 1) strides[i] = own[i - missing];
+  return strides;
+}
+
+struct Dim {
+  int64_t size;
+  int64_t a;  // elements between neighbours
+  int64_t b;
+};
+
+// The fewest dimensions that visit the same elements in the same order, outermost first; at least one.
+std::vector<Dim> walk(const Shape& a, const Shape& b, const Shape& y) {
+  const std::vector<int64_t> sa = strides_in(a, y);
+  const std::vector<int64_t> sb = strides_in(b, y);
+  std::vector<Dim> dims;
+  for (size_t i = 0; i < y.size(); ++i) {
+    if (y[i] == 1) continue;
+    const Dim dim{y[i], sa[i], sb[i]};
+    if (!dims.empty() && dims.back().a == dim.a * dim.size && dims.back().b == dim.b * dim.size) {
+      dims.back() = {dims.back().size * dim.size, dim.a, dim.b};
+    } else {
+      dims.push_back(dim);
+    }
+  }
+  if (dims.empty()) dims.push_back({1, 1, 1});
+  return dims;
+}
+
+std::vector<Dim> walk(const Program& p, const Node& node) {
+  return walk(p.type(node.inputs[0]).shape, p.type(node.inputs[1]).shape, p.type(node.outputs[0]).shape);
+}
+
+// ---- int8
+
+std::optional<std::string> unfit(const Program& p, const Node& node, ScaleCheck check) {
+  for (const ValueId id : {node.inputs[0], node.inputs[1], node.outputs[0]}) {
+    const Type& type = p.type(id);
+    if (!type.is_q8() || !type.quant->is_per_tensor())
+      return fmt::format("%{} is not int8 with one scale and zero point", p[id].name);
+  }
+  if (walk(p, node).size() > kMaxRank)
+    return fmt::format("broadcasts {} and {} along too many dimensions; supported: up to {}",
+                       shape_text(p.type(node.inputs[0]).shape), shape_text(p.type(node.inputs[1]).shape), kMaxRank);
+  return check(p.type(node.inputs[0]).quant->scale(), p.type(node.inputs[1]).quant->scale(),
+               p.type(node.outputs[0]).quant->scale());
+}
+
+// A real constant, or one with a scale for each channel, becomes q8 with one scale.
+Result<> quantize_constant(Program& p, Node& node, size_t i) {
+  const Value value = p[node.inputs[i]];
+  if (!value.is_constant() || (value.type.is_q8() && value.type.quant->is_per_tensor())) return ok;
+  const auto reals = real_values(value);
+  if (!reals)
+    return not_integer(p, node,
+                       fmt::format("constant %{} is {}; supported: float, or quantized integers", value.name,
+                                   elem_name(value.type.elem)));
+  if (!std::ranges::all_of(*reals, [](double real) { return std::isfinite(real); }))
+    return not_integer(p, node, fmt::format("constant %{} is not finite", value.name));
+  node.inputs[i] = add_quantized(p, value.name, value.type.shape, *reals, best_quant(*reals));
+  return ok;
+}
+
+}  // namespace
+
+// ---- import
+
+Result<ValueId> import_operand(ImportCall& call, std::string_view name, double factor) {
+  if (!std::holds_alternative<ValueId>(call.args.find(name)->second)) {
+    F8_TRY(const double number, call.number(name));
+    const std::vector<float> value = {static_cast<float>(number * factor)};
+    return call.program.add_constant(call.name + ".scalar", f32({}), make_tensor(Elem::f32, {}, value));
+  }
+  F8_TRY(const ValueId x, call.tensor(name));
+  if (factor == 1) return x;
+  const Value from = call.program[x];
+  if (!from.is_constant() || from.type.elem != Elem::f32)
+    return call.fail("F8-0301",
+                     fmt::format("multiplies '{}' by {}; supported: a factor of 1, or a float constant", name, factor));
+  std::vector<float> values;
+  for (float v : from.constant->as<float>()) values.push_back(static_cast<float>(factor) * v);
+  return call.program.add_constant(from.name, from.type, make_tensor(Elem::f32, from.type.shape, values));
+}
+
+// ---- shapes and checks
+
+Result<std::vector<Type>> infer_binary(const Program& p, const Node& node, ScaleCheck check) {
+  F8_CHECK(expect_operands(node, 2, 2));
+  F8_CHECK(check_clamp(node));
+  const Type& a = p.type(node.inputs[0]);
+  const Type& b = p.type(node.inputs[1]);
+  const auto shape = broadcast(a.shape, b.shape);
+  if (!shape)
+    return bad_operand(fmt::format("shapes {} and {} do not broadcast", shape_text(a.shape), shape_text(b.shape)));
+  const Elem elem = p.form == Form::torch ? Elem::f32 : Elem::i8;
+  for (size_t i = 0; i < 2; ++i)
+    if (p.type(node.inputs[i]).elem != elem)
+      return bad_operand(
+          fmt::format("operand {} is {}; expected {}", i, elem_name(p.type(node.inputs[i]).elem), elem_name(elem)));
+  if (p.form != Form::torch && !node.outputs.empty() && p.type(node.outputs[0]).shape == *shape)
+    if (const auto complaint = unfit(p, node, check)) return bad_operand(*complaint);
+  return std::vector{Type{elem, *shape, std::nullopt}};
+}
+
+Result<> integerize_binary(Program& p, Node& node, ScaleCheck check) {
+  for (size_t i = 0; i < 2; ++i) F8_CHECK(quantize_constant(p, node, i));
+  if (const auto complaint = unfit(p, node, check)) return not_integer(p, node, *complaint);
+  return ok;
+}
+
+std::optional<std::vector<int64_t>> permute_binary(Program& p, Node& node, const std::vector<int64_t>& dims) {
+  for (ValueId id : node.inputs)
+    if (!p[id].is_constant() ? p.type(id).shape.size() != dims.size() : p.type(id).shape.size() > dims.size())
+      return std::nullopt;
+  for (ValueId& id : node.inputs) {
+    if (!p[id].is_constant()) continue;
+    Value full = p[id];
+    const size_t missing = dims.size() - full.type.shape.size();
+    full.type.shape.insert(full.type.shape.begin(), missing, 1);
+    if (full.type.quant && !full.type.quant->is_per_tensor()) full.type.quant->axis += static_cast<int>(missing);
+    auto data = std::make_shared<Tensor>(*full.constant);
+    data->shape = full.type.shape;
+    id = add_unpermuted(p, p.add_constant(full.name, full.type, std::move(data)), dims);
+  }
+  return dims;
+}
+
+// ---- meaning
+
+Indices broadcast_indices(const Shape& a, const Shape& b, const Shape& y) {
+  const std::vector<int64_t> sa = strides_in(a, y);
+  const std::vector<int64_t> sb = strides_in(b, y);
+  Indices at;
+  for (int64_t flat = 0; flat < elem_count(y); ++flat) {
+    int64_t from_a = 0;
+    int64_t from_b = 0;
+    int64_t rest = flat;
+    for (size_t i = y.size(); i-- > 0; rest /= y[i]) {
+      from_a += rest % y[i] * sa[i];
+      from_b += rest % y[i] * sb[i];
+    }
+    at.a.push_back(static_cast<size_t>(from_a));
+    at.b.push_back(static_cast<size_t>(from_b));
+  }
+  return at;
+}
+
+// ---- device
+
+KernelCall binary_call(const Program& p, const Node& node, const std::string& function, const std::string& header,
+                       std::vector<std::string> signs, KernelStruct arithmetic, bool swapped) {
+  std::vector<Dim> dims = walk(p, node);
+  if (swapped)
+    for (Dim& dim : dims) std::swap(dim.a, dim.b);
+  const Dim run = dims.back();
+  dims.pop_back();
+  const Type& y = p.type(node.outputs[0]);
+  const Bounds bounds = clamp_bounds(node);
+  KernelCall call{function + "_elements", header, std::move(signs), {KernelInt{"elems", run.size}}};
+  if (!dims.empty()) {
+    KernelStruct shape{"f8k::BroadcastShape", {{"run", run.size}}};
+    dims.insert(dims.begin(), kMaxRank - 1 - dims.size(), {1, 0, 0});
+    for (const Dim& dim : dims) shape.fields.push_back({"size", dim.size});
+    for (const Dim& dim : dims) shape.fields.push_back({"a", dim.a});
+    for (const Dim& dim : dims) shape.fields.push_back({"b", dim.b});
+    call.function = function + "_broadcast";
+    call.args = {shape};
+  }
+  for (int64_t step : {run.a, run.b}) call.template_args.push_back(std::to_string(step));
+  call.args.push_back(std::move(arithmetic));
+  call.args.push_back(KernelStruct{"f8k::Output", {{"zero", y.quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}});
+  for (size_t i : {swapped ? 1u : 0u, swapped ? 0u : 1u}) call.args.push_back(KernelPointer{node.inputs[i]});
+  call.args.push_back(KernelPointer{node.outputs[0]});
+  return call;
+}
+
+// ---- add and sub
+
+namespace {
+
+constexpr int kLeftShift = 20;
+
+// |x - z| <= 255 < 2^8, so (x - z) << 20 takes 28 bits; each scaled by at most 1/2, their sum takes 28 bits too.
+struct SumRescales {
+  quant::Rescale a, b, y;
+};
+
+double sum_scale(double a, double b, double y) { return 2 * std::max(a, b) / (std::ldexp(1.0, kLeftShift) * y); }
+
+std::optional<std::string> check_sum(double a, double b, double y) {
+  if (quant::make_rescale(sum_scale(a, b, y))) return std::nullopt;
+  return fmt::format("scales {} and {} are too large for a result of scale {}", a, b, y);
+}
+
+SumRescales sum_rescales(const Program& p, const Node& node) {
+  const double a = p.type(node.inputs[0]).quant->scale();
+  const double b = p.type(node.inputs[1]).quant->scale();
+  const double twice = 2 * std::max(a, b);
+  return {*quant::make_rescale(a / twice), *quant::make_rescale(b / twice),
+          *quant::make_rescale(sum_scale(a, b, p.type(node.outputs[0]).quant->scale()))};
+}
+
+}  // namespace
+
+Result<std::vector<Type>> infer_sum(const Program& p, const Node& node) { return infer_binary(p, node, check_sum); }
+Result<> integerize_sum(Program& p, Node& node) { return integerize_binary(p, node, check_sum); }
+
+void evaluate_sum(const Evaluation& e, int32_t sign_of_b) {
+  const SumRescales r = sum_rescales(e.program, e.node);
+  evaluate_binary(e, [&](int32_t a, int32_t b) {
+    const int32_t scaled_a = quant::apply(r.a, a * (1 << kLeftShift));
+    const int32_t scaled_b = quant::apply(r.b, b * (1 << kLeftShift));
+    return quant::apply(r.y, scaled_a + sign_of_b * scaled_b);
+  });
+}
+
+// The kernel's first operand is the one of the larger scale: its rescale by 1/2 is a shift.
+std::vector<KernelCall> calls_sum(const Program& p, const Node& node, int32_t sign_of_b) {
+  if (p.type(node.outputs[0]).elems() == 0) return {};
+  const Quant& a = *p.type(node.inputs[0]).quant;
+  const Quant& b = *p.type(node.inputs[1]).quant;
+  const SumRescales r = sum_rescales(p, node);
+  const bool swapped = b.scale() > a.scale();
+  const quant::Rescale small = swapped ? r.a : r.b;
+  std::vector<std::string> signs = {"1", std::to_string(sign_of_b)};
+  if (swapped) std::swap(signs[0], signs[1]);
+  const KernelStruct sum{"f8k::Sum",
+                         {{"big_zero", swapped ? b.zero : a.zero},
+                          {"small_zero", swapped ? a.zero : b.zero},
+                          {"small_multiplier", small.multiplier},
+                          {"small_shift", small.shift},
+                          {"multiplier", r.y.multiplier},
+                          {"shift", r.y.shift}}};
+  return {binary_call(p, node, "f8k::sum", "ops/add/add.kernel.h", std::move(signs), sum, swapped)};
+}
+
+}  // namespace fold8::ops

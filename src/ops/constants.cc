@@ -1,0 +1,112 @@
+#include "ops/constants.h"
+
+#include <algorithm>
+
+namespace fold8::ops {
+
+using namespace ir;
+
+namespace {
+
+template <class T>
+std::vector<double> scaled(const Value& constant) {
+  const Quant& q = *constant.type.quant;
+  int64_t inner = 1;  // elements of one index along the axis of the scales
+  if (!q.is_per_tensor())
+    for (size_t i = static_cast<size_t>(q.axis) + 1; i < constant.type.shape.size(); ++i)
+      inner *= constant.type.shape[i];
+  const auto ints = constant.constant->as<T>();
+  std::vector<double> reals(ints.size());
+  for (size_t i = 0; i < ints.size(); ++i) {
+    const size_t channel = static_cast<size_t>(static_cast<int64_t>(i) / inner) % q.scales.size();
+    reals[i] = (static_cast<double>(ints[i]) - q.zero) * q.scales[q.is_per_tensor() ? 0 : channel];
+  }
+  return reals;
+}
+
+double quantized(double real, const Quant& q) {
+  return std::clamp(std::nearbyint(real / q.scale()) + q.zero, -128.0, 127.0);
+}
+
+double squared_error(const std::vector<double>& reals, const Quant& q) {
+  double sum = 0;
+  for (double real : reals) {
+    const double off = (quantized(real, q) - q.zero) * q.scale() - real;
+    sum += off * off;
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::optional<std::vector<double>> real_values(const Value& constant) {
+  if (constant.type.elem == Elem::f32) {
+    const auto floats = constant.constant->as<float>();
+    return std::vector<double>(floats.begin(), floats.end());
+  }
+  if (!constant.type.quant) return std::nullopt;
+  if (constant.type.elem == Elem::i8) return scaled<int8_t>(constant);
+  if (constant.type.elem == Elem::i32) return scaled<int32_t>(constant);
+  return std::nullopt;
+}
+
+// 0 is among the integers, so the range spans it. 255 steps are the finest; fewer may hit the values better.
+Quant best_quant(const std::vector<double>& reals) {
+  double lo = 0;
+  double hi = 0;
+  double energy = 0;
+  for (double real : reals) {
+    lo = std::min(lo, real);
+    hi = std::max(hi, real);
+    energy += real * real;
+  }
+  if (lo == hi) return Quant::per_tensor(1, 0);
+  Quant best;
+  double least = std::numeric_limits<double>::infinity();
+  for (int steps = 255; steps >= 128 && least > 1e-24 * energy; --steps) {
+    const double scale = (hi - lo) / steps;
+    const Quant q =
+        Quant::per_tensor(scale, static_cast<int32_t>(std::clamp(-128 - std::nearbyint(lo / scale), -128.0, 127.0)));
+    const double error = squared_error(reals, q);
+    if (error >= least) continue;
+    best = q;
+    least = error;
+  }
+  return best;
+}
+
+ValueId add_quantized(Program& p, const std::string& name, const Shape& shape, const std::vector<double>& reals,
+                      const Quant& quant) {
+  std::vector<int8_t> ints;
+  for (double real : reals) ints.push_back(static_cast<int8_t>(quantized(real, quant)));
+  return p.add_constant(name, {Elem::i8, shape, quant}, make_tensor(Elem::i8, shape, ints));
+}
+
+std::vector<int64_t> dense_strides(const Shape& shape) {
+  std::vector<int64_t> strides(shape.size(), 1);
+  for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  return strides;
+}
+
+ValueId add_unpermuted(Program& p, ValueId id, const std::vector<int64_t>& dims) {
+  const Value from = p[id];
+  Type type = from.type;
+  for (size_t i = 0; i < dims.size(); ++i) {
+    type.shape[static_cast<size_t>(dims[i])] = from.type.shape[i];
+    if (type.quant && from.type.quant->axis == static_cast<int>(i)) type.quant->axis = static_cast<int>(dims[i]);
+  }
+  auto moved = std::make_shared<Tensor>(type.elem, type.shape);
+  const std::vector<int64_t> strides = dense_strides(type.shape);  // of what is written
+  const size_t width = elem_bytes(type.elem);
+  for (int64_t flat = 0; flat < type.elems(); ++flat) {
+    int64_t to = 0;
+    int64_t rest = flat;
+    for (size_t i = dims.size(); i-- > 0; rest /= from.type.shape[i])
+      to += rest % from.type.shape[i] * strides[static_cast<size_t>(dims[i])];
+    std::copy_n(from.constant->bytes.begin() + flat * static_cast<int64_t>(width), width,
+                moved->bytes.begin() + to * static_cast<int64_t>(width));
+  }
+  return p.add_constant(from.name, type, std::move(moved));
+}
+
+}  // namespace fold8::ops

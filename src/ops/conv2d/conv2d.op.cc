@@ -1,0 +1,432 @@
+// conv2d: y[n,o,oy,ox] = sum over i, ky, kx of x[n,i,iy,ix] * w[o,i,ky,kx] + b[o]. conv1d is a conv2d of height 1.
+//
+//   torch   conv2d %x, %w [, %b] stride=[h,w] pad=[top,bottom,left,right] dilation=[h,w] groups=g [min= max=]
+//           x [N,C,H,W], w [O,C/g,kh,kw], b [O] -> [N,O,oh,ow]
+//   int8    the same over q8, constant q8, constant q32, [clamp=[lo,hi]]; with layout="nhwc" x and y are [N,H,W,C]
+//   packed  conv2d %x, %w, %kernel_sum, %rescale ... outs kernel=[h,w] order   w: i8[bytes] in the target's order
+//
+// Scratch: one window, where some window is not contiguous in memory (padding, dilation, groups); the kernel then reads
+// a copy of it. Known ahead of time, part of the arena, overwritten by each call: no state.
+#include <algorithm>
+
+#include "ops/accumulate.h"
+#include "ops/channels.h"
+#include "target/kernel_orders.h"
+
+namespace fold8::ops {
+
+using namespace ir;
+extern const OpDef op_conv2d;
+extern const OpDef op_reshape;
+
+namespace {
+
+// ---- import
+
+using Ints = std::vector<int64_t>;
+
+// A list of one counts for every spatial dimension, as in PyTorch.
+Result<Ints> spatial(const ImportCall& call, const char* arg, size_t rank) {
+  F8_TRY(Ints list, call.integers(arg));
+  if (list.size() == 1) list.resize(rank, list[0]);
+  if (list.size() != rank) return call.fail("F8-0301", fmt::format("{} has {} numbers; expected {}", arg, list.size(), rank));
+  return list;
+}
+
+// padding="valid" or "same" (the odd element of "same" goes to the end), or numbers.
+Result<Ints> padding(const ImportCall& call, const Ints& kernel, const Ints& dilation) {
+  Ints sides;
+  if (const auto* mode = std::get_if<std::string>(&call.args.find("padding")->second)) {
+    if (*mode != "valid" && *mode != "same") return call.fail("F8-0301", fmt::format("padding mode '{}'; supported: valid, same, numbers", *mode));
+    for (size_t i = 0; i < kernel.size(); ++i) {
+      const int64_t total = *mode == "same" ? dilation[i] * (kernel[i] - 1) : 0;
+      sides.insert(sides.end(), {total / 2, total - total / 2});
+    }
+    return sides;
+  }
+  F8_TRY(const Ints both, spatial(call, "padding", kernel.size()));
+  for (int64_t pad : both) sides.insert(sides.end(), {pad, pad});
+  return sides;
+}
+
+Result<Attrs> window_attrs(const ImportCall& call, const Ints& kernel) {
+  const size_t rank = kernel.size();
+  F8_TRY(Ints stride, spatial(call, "stride", rank));
+  F8_TRY(Ints dilation, spatial(call, "dilation", rank));
+  F8_TRY(Ints pad, padding(call, kernel, dilation));
+  F8_TRY(const int64_t groups, call.integer("groups"));
+  if (rank == 1) {
+    stride.insert(stride.begin(), 1);
+    dilation.insert(dilation.begin(), 1);
+    pad.insert(pad.begin(), {0, 0});
+  }
+  Attrs attrs;
+  attrs.set("stride", stride);
+  attrs.set("dilation", dilation);
+  attrs.set("pad", pad);
+  attrs.set("groups", groups);
+  return attrs;
+}
+
+Result<ValueId> reshaped(ImportCall& call, ValueId x, Shape shape, bool is_result) {
+  Attrs attrs;
+  attrs.set("shape", std::move(shape));
+  return call.emit(op_reshape, {x}, attrs, is_result);
+}
+
+Shape with_height(Shape shape) {
+  shape.insert(shape.begin() + 2, 1);
+  return shape;
+}
+
+Result<> import_conv(ImportCall& call) {
+  F8_TRY(ValueId x, call.tensor("input"));
+  F8_TRY(ValueId w, call.tensor("weight"));
+  F8_TRY(const ValueId b, call.optional_tensor("bias"));
+  const Shape ws = call.program.type(w).shape;
+  const Shape xs = call.program.type(x).shape;
+  if ((ws.size() != 3 && ws.size() != 4) || xs.size() != ws.size())
+    return call.fail("F8-0301", fmt::format("input {} and weight {}; supported: [N,C,H,W] with [O,I,h,w], [N,C,L] with [O,I,l]", shape_text(xs), shape_text(ws)));
+  F8_TRY(const Attrs attrs, window_attrs(call, Ints(ws.begin() + 2, ws.end())));
+  const bool flat = ws.size() == 3;
+  if (flat) {
+    F8_TRY(x, reshaped(call, x, with_height(xs), false));
+    F8_TRY(w, reshaped(call, w, with_height(ws), false));
+  }
+  std::vector<ValueId> operands = {x, w};
+  if (b != ValueId::none) operands.push_back(b);
+  F8_TRY(const ValueId y, call.emit(op_conv2d, operands, attrs, /*is_result=*/!flat));
+  if (!flat) return ok;
+  Shape ys = call.program.type(y).shape;
+  ys.erase(ys.begin() + 2);
+  F8_CHECK(reshaped(call, y, ys, true));
+  return ok;
+}
+
+Result<> import_convolution(ImportCall& call) {
+  F8_TRY(const bool transposed, call.boolean("transposed"));
+  if (transposed) return call.fail("F8-0301", "transposed convolution is not supported");
+  return import_conv(call);
+}
+
+constexpr Param kConv2d[] = {{"input"},   {"weight"},          {"bias", "null"}, {"stride", "[1,1]"},
+                             {"padding", "[0,0]"}, {"dilation", "[1,1]"}, {"groups", "1"}};
+constexpr Param kConv2dMode[] = {{"input"},   {"weight"},          {"bias", "null"}, {"stride", "[1,1]"},
+                                 {"padding", "\"valid\""}, {"dilation", "[1,1]"}, {"groups", "1"}};
+constexpr Param kConv1d[] = {{"input"},   {"weight"},        {"bias", "null"}, {"stride", "[1]"},
+                             {"padding", "[0]"}, {"dilation", "[1]"}, {"groups", "1"}};
+constexpr Param kConv1dMode[] = {{"input"},   {"weight"},        {"bias", "null"}, {"stride", "[1]"},
+                                 {"padding", "\"valid\""}, {"dilation", "[1]"}, {"groups", "1"}};
+constexpr Param kConvolution[] = {{"input"},   {"weight"},   {"bias"},       {"stride"},        {"padding"},
+                                  {"dilation"}, {"transposed"}, {"output_padding"}, {"groups"}};
+constexpr ImportRow kImports[] = {
+    {"torch.ops.aten.conv2d.default", kConv2d, import_conv},
+    {"torch.ops.aten.conv2d.padding", kConv2dMode, import_conv},
+    {"torch.ops.aten.conv1d.default", kConv1d, import_conv},
+    {"torch.ops.aten.conv1d.padding", kConv1dMode, import_conv},
+    {"torch.ops.aten.convolution.default", kConvolution, import_convolution},
+};
+
+// ---- shapes
+
+bool packed(const Program& p) { return p.form >= Form::packed; }
+bool nhwc(const Node& node) { return node.attrs.has("layout"); }
+
+// Every size of one convolution, whatever the layout and the form.
+struct Geometry {
+  int64_t batch, in_h, in_w, ins, out_h, out_w, outs, kernel_h, kernel_w;
+  int64_t stride_h, stride_w, top, bottom, left, right, dilation_h, dilation_w, groups;
+
+  int64_t group_ins() const { return ins / groups; }
+  bool depthwise() const { return groups > 1 && groups == ins; }
+  int64_t segment() const { return kernel_w * group_ins(); }  // bytes of a window in one row
+  bool windows_are_contiguous() const {
+    return groups == 1 && (dilation_w == 1 || kernel_w == 1) && top + bottom + left + right == 0;
+  }
+};
+
+int64_t outputs(int64_t in, int64_t before, int64_t after, int64_t kernel, int64_t dilation, int64_t stride) {
+  const int64_t room = in + before + after - dilation * (kernel - 1) - 1;
+  return room < 0 ? 0 : room / stride + 1;
+}
+
+Geometry geometry(const Program& p, const Node& node) {
+  const Shape& x = p.type(node.inputs[0]).shape;
+  const auto& stride = node.attrs.integers("stride");
+  const auto& pad = node.attrs.integers("pad");
+  const auto& dilation = node.attrs.integers("dilation");
+  Geometry g{};
+  g.batch = x[0];
+  g.ins = nhwc(node) ? x[3] : x[1];
+  g.in_h = nhwc(node) ? x[1] : x[2];
+  g.in_w = nhwc(node) ? x[2] : x[3];
+  if (packed(p)) {
+    g.outs = node.attrs.integer("outs");
+    g.kernel_h = node.attrs.integers("kernel")[0];
+    g.kernel_w = node.attrs.integers("kernel")[1];
+  } else {
+    const Shape& w = p.type(node.inputs[1]).shape;
+    g.outs = w[0];
+    g.kernel_h = w[2];
+    g.kernel_w = w[3];
+  }
+  g.stride_h = stride[0];
+  g.stride_w = stride[1];
+  g.top = pad[0];
+  g.bottom = pad[1];
+  g.left = pad[2];
+  g.right = pad[3];
+  g.dilation_h = dilation[0];
+  g.dilation_w = dilation[1];
+  g.groups = node.attrs.integer("groups");
+  g.out_h = outputs(g.in_h, g.top, g.bottom, g.kernel_h, g.dilation_h, g.stride_h);
+  g.out_w = outputs(g.in_w, g.left, g.right, g.kernel_w, g.dilation_w, g.stride_w);
+  return g;
+}
+
+Result<> check_list(const Node& node, const char* name, size_t count, int64_t least) {
+  const Attr* attr = node.attrs.find(name);
+  const auto* list = attr == nullptr ? nullptr : std::get_if<Ints>(attr);
+  if (list == nullptr || list->size() != count) return bad_operand(fmt::format("needs {} with {} numbers", name, count));
+  for (int64_t x : *list)
+    if (x < least || x > INT16_MAX) return bad_operand(fmt::format("{} = {} is out of range; supported: {} to {}", name, x, least, INT16_MAX));
+  return ok;
+}
+
+Result<> check_attributes(const Node& node) {
+  F8_CHECK(check_clamp(node));
+  F8_CHECK(check_list(node, "stride", 2, 1));
+  F8_CHECK(check_list(node, "dilation", 2, 1));
+  F8_CHECK(check_list(node, "pad", 4, 0));
+  const Attr* groups = node.attrs.find("groups");
+  if (groups == nullptr || !std::holds_alternative<int64_t>(*groups) || std::get<int64_t>(*groups) < 1) return bad_operand("needs groups >= 1");
+  return ok;
+}
+
+Result<> check_operands(const Program& p, const Node& node) {
+  const Shape& x = p.type(node.inputs[0]).shape;
+  if (x.size() != 4) return bad_operand(fmt::format("input has shape {}; expected rank 4", shape_text(x)));
+  if (packed(p)) return ok;
+  const Shape& w = p.type(node.inputs[1]).shape;
+  if (w.size() != 4) return bad_operand(fmt::format("weight has shape {}; expected [outs, ins, h, w]", shape_text(w)));
+  const int64_t groups = node.attrs.integer("groups");
+  const int64_t ins = x[nhwc(node) ? 3 : 1];
+  if (ins % groups != 0 || w[0] % groups != 0)
+    return bad_operand(fmt::format("groups={} does not divide {} input and {} output channels", groups, ins, w[0]));
+  if (w[1] != ins / groups)
+    return bad_operand(fmt::format("weight {} takes {} channels in each of {} groups, the input has {}", shape_text(w), w[1], groups, ins / groups));
+  if (has_input(node, 2) && p.type(node.inputs[2]).shape != Shape{w[0]})
+    return bad_operand(fmt::format("bias has shape {}; expected [{}]", shape_text(p.type(node.inputs[2]).shape), w[0]));
+  return ok;
+}
+
+Result<std::vector<Type>> infer(const Program& p, const Node& node) {
+  F8_CHECK(packed(p) ? expect_operands(node, 4, 4) : expect_operands(node, 2, 3));
+  F8_CHECK(check_attributes(node));
+  F8_CHECK(check_operands(p, node));
+  const Geometry g = geometry(p, node);
+  if (g.out_h <= 0 || g.out_w <= 0 || g.kernel_h <= 0 || g.kernel_w <= 0)
+    return bad_operand(fmt::format("a {}x{} kernel of dilation {}x{} does not fit the padded input", g.kernel_h, g.kernel_w, g.dilation_h, g.dilation_w));
+  const Shape shape = nhwc(node) ? Shape{g.batch, g.out_h, g.out_w, g.outs} : Shape{g.batch, g.outs, g.out_h, g.out_w};
+  return std::vector{Type{p.type(node.inputs[0]).elem, shape, std::nullopt}};
+}
+
+// ---- meaning
+
+// acc(n, o, oy, ox) by the definition, for either layout; padding adds nothing to sum of (x - zx) * w.
+class Sum {
+ public:
+  Sum(const Evaluation& e, const Geometry& g) : g_(g), x_(e.in[0]->as<int8_t>()), nhwc_(nhwc(e.node)) {}
+
+  // Calls tap(x, in group channel i, ky, kx) for every tap of the window that lies inside the image.
+  template <class Tap>
+  void window(int64_t n, int64_t group, int64_t oy, int64_t ox, Tap tap) const {
+    for (int64_t ky = 0; ky < g_.kernel_h; ++ky) {
+      const int64_t iy = oy * g_.stride_h - g_.top + ky * g_.dilation_h;
+      for (int64_t kx = 0; kx < g_.kernel_w; ++kx) {
+        const int64_t ix = ox * g_.stride_w - g_.left + kx * g_.dilation_w;
+        const bool padding = iy < 0 || iy >= g_.in_h || ix < 0 || ix >= g_.in_w;
+        for (int64_t i = 0; i < g_.group_ins(); ++i) tap(padding ? nullptr : &at(n, group * g_.group_ins() + i, iy, ix), i, ky, kx);
+      }
+    }
+  }
+
+ private:
+  const int8_t& at(int64_t n, int64_t c, int64_t y, int64_t x) const {
+    return x_[static_cast<size_t>(nhwc_ ? ((n * g_.in_h + y) * g_.in_w + x) * g_.ins + c : ((n * g_.ins + c) * g_.in_h + y) * g_.in_w + x)];
+  }
+
+  const Geometry& g_;
+  std::span<const int8_t> x_;
+  bool nhwc_;
+};
+
+size_t output_index(const Node& node, const Geometry& g, int64_t n, int64_t o, int64_t y, int64_t x) {
+  return static_cast<size_t>(nhwc(node) ? ((n * g.out_h + y) * g.out_w + x) * g.outs + o : ((n * g.outs + o) * g.out_h + y) * g.out_w + x);
+}
+
+// Calls acc = of(n, o, oy, ox) for every output and stores its requantized clamp.
+template <class Accumulate>
+void store_all(const Evaluation& e, const Geometry& g, std::span<const quant::Rescale> scale, Accumulate of) {
+  const int64_t zy = e.out_type(0).quant->zero;
+  const Bounds bounds = clamp_bounds(e.node);
+  const auto y = e.out[0]->as<int8_t>();
+  for (int64_t n = 0; n < g.batch; ++n)
+    for (int64_t oy = 0; oy < g.out_h; ++oy)
+      for (int64_t ox = 0; ox < g.out_w; ++ox)
+        for (int64_t o = 0; o < g.outs; ++o) {
+          const auto acc = static_cast<int32_t>(of(n, o, oy, ox));
+          const int64_t q = zy + quant::apply(scale[scale.size() == 1 ? 0 : static_cast<size_t>(o)], acc);
+          y[output_index(e.node, g, n, o, oy, ox)] = static_cast<int8_t>(quant::clamp(q, bounds.lo, bounds.hi));
+        }
+}
+
+void evaluate_int8(const Evaluation& e) {
+  const Geometry g = geometry(e.program, e.node);
+  const auto w = e.in[1]->as<int8_t>();
+  const int64_t zx = e.in_type(0).quant->zero;
+  const Sum sum(e, g);
+  const std::vector<quant::Rescale> scale = rescales(e.program, e.node);
+  store_all(e, g, scale, [&](int64_t n, int64_t o, int64_t oy, int64_t ox) {
+    int64_t acc = has_input(e.node, 2) ? e.in[2]->as<int32_t>()[static_cast<size_t>(o)] : 0;
+    sum.window(n, o / (g.outs / g.groups), oy, ox, [&](const int8_t* x, int64_t i, int64_t ky, int64_t kx) {
+      const int64_t tap = ((o * g.group_ins() + i) * g.kernel_h + ky) * g.kernel_w + kx;
+      if (x != nullptr) acc += (*x - zx) * w[static_cast<size_t>(tap)];
+    });
+    return acc;
+  });
+}
+
+// A pad of the input's zero point in height and width is the convolution's own padding.
+Result<bool> absorb_pad(Program& p, Node& node) {
+  const Node* pad = p.producer(node.inputs[0]);
+  if (p.form != Form::int8 || nhwc(node) || pad == nullptr || !pad->op->has(trait::is_pad)) return false;
+  const Ints& sides = pad->attrs.integers("pad");
+  const bool spatial = std::all_of(sides.begin(), sides.begin() + 4, [](int64_t n) { return n == 0; }) &&
+                       std::all_of(sides.begin() + 4, sides.end(), [](int64_t n) { return n >= 0; });
+  if (!spatial || pad->attrs.integer("value") != p.type(node.inputs[0]).quant->zero) return false;
+  Ints own = node.attrs.integers("pad");
+  for (size_t i = 0; i < own.size(); ++i) own[i] += sides[4 + i];
+  node.attrs.set("pad", own);
+  node.places.insert(node.places.end(), pad->places.begin(), pad->places.end());
+  node.inputs[0] = pad->inputs[0];
+  return true;
+}
+
+// ---- packing
+
+// Byte of w[o, i, ky, kx] in the packed table.
+int64_t packed_at(const Geometry& g, f8k::WeightOrder order, int64_t o, int64_t i, int64_t ky, int64_t kx) {
+  if (g.depthwise()) return (ky * g.kernel_w + kx) * g.outs + o;
+  const int64_t group_outs = g.outs / g.groups;
+  const int64_t block_bytes = order.bytes(order.out_block, g.segment());
+  const int64_t blocks_per_group = order.padded_outs(group_outs) / order.out_block;
+  const int64_t within = o % group_outs;
+  const int64_t block = (o / group_outs) * blocks_per_group + within / order.out_block;
+  return (block * g.kernel_h + ky) * block_bytes + order.at(within % order.out_block, kx * g.group_ins() + i, g.segment());
+}
+
+int64_t packed_bytes(const Geometry& g, f8k::WeightOrder order) {
+  if (g.depthwise()) return g.kernel_h * g.kernel_w * g.outs;
+  return g.groups * g.kernel_h * order.bytes(g.outs / g.groups, g.segment());
+}
+
+f8k::WeightOrder order_of(const Node& node) {
+  const auto& list = node.attrs.integers("order");
+  return {static_cast<int32_t>(list[0]), static_cast<int32_t>(list[1])};
+}
+
+// The same from what the kernel is given: padding holds the zero point, kernel_sum replaces bias and input offset.
+void evaluate_packed(const Evaluation& e) {
+  const Geometry g = geometry(e.program, e.node);
+  const f8k::WeightOrder order = order_of(e.node);
+  const auto w = e.in[1]->as<int8_t>();
+  const auto zx = static_cast<int8_t>(e.in_type(0).quant->zero);
+  const Sum sum(e, g);
+  store_all(e, g, e.in[3]->as<quant::Rescale>(), [&](int64_t n, int64_t o, int64_t oy, int64_t ox) {
+    int64_t acc = e.in[2]->as<int32_t>()[static_cast<size_t>(o)];
+    sum.window(n, o / (g.outs / g.groups), oy, ox, [&](const int8_t* x, int64_t i, int64_t ky, int64_t kx) {
+      acc += int64_t{x == nullptr ? zx : *x} * w[static_cast<size_t>(packed_at(g, order, o, i, ky, kx))];
+    });
+    return acc;
+  });
+}
+
+void evaluate(const Evaluation& e) { packed(e.program) ? evaluate_packed(e) : evaluate_int8(e); }
+
+Result<> pack(Program& p, Node& node, const target::Target& target) {
+  require(nhwc(node), "convolutions are packed channels last");
+  const Geometry g = geometry(p, node);
+  const f8k::WeightOrder order = target::gemm_order(target);
+  const auto w = p[node.inputs[1]].constant->as<int8_t>();
+  std::vector<int8_t> bytes(static_cast<size_t>(packed_bytes(g, order)));
+  size_t from = 0;
+  for (int64_t o = 0; o < g.outs; ++o)
+    for (int64_t i = 0; i < g.group_ins(); ++i)
+      for (int64_t ky = 0; ky < g.kernel_h; ++ky)
+        for (int64_t kx = 0; kx < g.kernel_w; ++kx) bytes[static_cast<size_t>(packed_at(g, order, o, i, ky, kx))] = w[from++];
+  node.attrs.set("outs", g.outs);
+  node.attrs.set("kernel", Ints{g.kernel_h, g.kernel_w});
+  node.attrs.set("order", Ints{order.out_block, order.in_block});
+  replace_by_packed(p, node, bytes);
+  return ok;
+}
+
+// ---- device
+
+int64_t scratch_bytes(const Program& p, const Node& node, const target::Target&) {
+  const Geometry g = geometry(p, node);
+  return g.depthwise() || g.windows_are_contiguous() ? 0 : g.kernel_h * g.segment();
+}
+
+KernelStruct shape_struct(const Geometry& g, int64_t zx) {
+  return {"f8k::ConvShape",
+          {{"batch", g.batch}, {"in_h", g.in_h}, {"in_w", g.in_w}, {"ins", g.ins}, {"out_h", g.out_h}, {"out_w", g.out_w},
+           {"outs", g.outs}, {"kernel_w", g.kernel_w}, {"stride_h", g.stride_h}, {"stride_w", g.stride_w}, {"pad_top", g.top},
+           {"pad_left", g.left}, {"dilation_h", g.dilation_h}, {"dilation_w", g.dilation_w}, {"groups", g.groups}, {"input_zero", zx}}};
+}
+
+std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target& target) {
+  const Geometry g = geometry(p, node);
+  const Bounds bounds = clamp_bounds(node);
+  KernelCall call{.function = g.depthwise() ? "f8k::depthwise" : "f8k::conv2d",
+                  .header = g.depthwise() ? "ops/conv2d/depthwise.kernel.h" : "ops/conv2d/conv2d.kernel.h",
+                  .template_args = {p.type(node.inputs[3]).elems() > 1 ? "true" : "false", std::to_string(g.kernel_h)},
+                  .args = {shape_struct(g, p.type(node.inputs[0]).quant->zero),
+                           KernelStruct{"f8k::Output", {{"zero", p.type(node.outputs[0]).quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}}}};
+  for (ValueId operand : node.inputs) call.args.push_back(KernelPointer{operand});
+  if (!g.depthwise()) {
+    if (scratch_bytes(p, node, target) > 0) {
+      call.args.push_back(KernelScratch{});
+    } else {
+      call.args.push_back(KernelPointer{ValueId::none});
+    }
+  }
+  call.args.push_back(KernelPointer{node.outputs[0]});
+  return {call};
+}
+
+int64_t macs(const Program& p, const Node& node) {
+  const Geometry g = geometry(p, node);
+  return g.batch * g.out_h * g.out_w * g.outs * g.kernel_h * g.segment();
+}
+
+}  // namespace
+
+constexpr OpDef op_conv2d = {
+    .name = "conv2d",
+    .traits = trait::fuses_clamp | trait::channels_last | trait::weighted,
+    .imports = kImports,
+    .infer = infer,
+    .integerize = integerize_weighted,
+    .evaluate = evaluate,
+    .channels = &kWeightedChannels,
+    .simplify = absorb_pad,
+    .pack = pack,
+    .calls = calls,
+    .scratch_bytes = scratch_bytes,
+    .macs = macs,
+};
+static_assert(complete(op_conv2d));
+
+}  // namespace fold8::ops

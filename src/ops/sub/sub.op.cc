@@ -1,0 +1,57 @@
+// sub: y = a - b, broadcast. ops/binary.h has its forms; the kernel is add's with another sign.
+#include "ops/binary.h"
+
+namespace fold8::ops {
+
+using namespace ir;
+extern const OpDef op_add;
+extern const OpDef op_sub;
+
+namespace {
+
+// self - alpha * other. An alpha of -1 is an addition.
+Result<> import_sub(ImportCall& call) {
+  F8_TRY(const double alpha, call.number("alpha"));
+  F8_TRY(const ValueId a, import_operand(call, "self"));
+  F8_TRY(const ValueId b, import_operand(call, "other", alpha == -1 ? 1 : alpha));
+  F8_CHECK(call.emit(alpha == -1 ? op_add : op_sub, {a, b}, {}));
+  return ok;
+}
+
+// other - alpha * self
+Result<> import_rsub(ImportCall& call) {
+  F8_TRY(const double alpha, call.number("alpha"));
+  F8_TRY(const ValueId a, import_operand(call, "other"));
+  F8_TRY(const ValueId b, import_operand(call, "self", alpha == -1 ? 1 : alpha));
+  F8_CHECK(call.emit(alpha == -1 ? op_add : op_sub, {a, b}, {}));
+  return ok;
+}
+
+constexpr Param kParams[] = {{"self"}, {"other"}, {"alpha", "1"}};
+constexpr ImportRow kImports[] = {
+    {"torch.ops.aten.sub.Tensor", kParams, import_sub},   {"torch.ops.aten.sub.Scalar", kParams, import_sub},
+    {"torch.ops.aten.sub_.Tensor", kParams, import_sub},  {"torch.ops.aten.sub_.Scalar", kParams, import_sub},
+    {"torch.ops.aten.rsub.Tensor", kParams, import_rsub}, {"torch.ops.aten.rsub.Scalar", kParams, import_rsub},
+};
+
+void evaluate(const Evaluation& e) { evaluate_sum(e, -1); }
+
+std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target&) {
+  return calls_sum(p, node, -1);
+}
+
+}  // namespace
+
+constexpr OpDef op_sub = {
+    .name = "sub",
+    .traits = trait::fuses_clamp | trait::elementwise,
+    .imports = kImports,
+    .infer = infer_sum,
+    .integerize = integerize_sum,
+    .evaluate = evaluate,
+    .permute_through = permute_binary,
+    .calls = calls,
+};
+static_assert(complete(op_sub));
+
+}  // namespace fold8::ops

@@ -1,0 +1,36 @@
+// What one case asks of the compiler before any code is emitted: text round trips, passes, diagnostics, and what the
+// interpreter makes of the int8 form, which is the reference for everything after.
+// Door: prepare(), and difference(), the words for two results that are not the same.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "case.h"
+#include "ir/program.h"
+
+namespace fold8::f8 {
+
+// A case in int8 form with its inputs, and the interpreter's outputs for each.
+struct Prepared {
+  Case test;
+  ir::Program program;
+  std::vector<std::vector<ir::Tensor>> inputs, outputs;  // [sample][end]
+};
+
+struct Checked {
+  std::optional<Prepared> prepared;  // absent after a failure, and for a case that ends in a diagnostic
+  std::optional<std::string> failure;
+};
+
+Checked prepare(const Case& test);
+
+// Why printing what was parsed does not give `program`'s text again; nullopt if it does.
+std::optional<std::string> round_trip(const ir::Program& program);
+
+// "output 1, sample 0, element 5: got 3, expected 4; 2 of 8 differ". Floats are compared by their bits.
+std::optional<std::string> difference(const std::vector<std::vector<ir::Tensor>>& got,
+                                      const std::vector<std::vector<ir::Tensor>>& want, int steps = 0);
+
+}  // namespace fold8::f8

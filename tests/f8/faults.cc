@@ -1,0 +1,189 @@
+#include "faults.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "batch.h"
+
+namespace fold8::f8 {
+namespace {
+
+using namespace ir;
+
+// ---- in the kernels
+
+struct SourceFault {
+  const char* name;
+  const char* noticed_by;  // the cases whose names begin so
+  std::vector<std::string> cpus;
+  std::string text, instead;
+};
+
+const std::vector<std::string> kEachIsa = {"cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55"};
+
+const SourceFault kSourceFaults[] = {
+    {"kernel_sum is not read", "small", kEachIsa, "acc[j] = kernel_sum[o + j];", "acc[j] = 0;"},
+    {"right shift truncates", "ties", kEachIsa, "(remainder > threshold ? 1 : 0)", "0"},
+    {"left shift wraps", "shifts", kEachIsa, "if (x > limit) return INT32_MAX;", ""},
+    {"high product truncates",
+     "ties",
+     {"cortex-m3", "cortex-m4", "cortex-m55"},
+     "* b + (1 << 30)) >> 31",
+     "* b) >> 31"},
+    {"high product truncates", "ties", {"cortex-m0plus"}, "rest + (1u << 30)", "rest"},
+    {"last input is not read", "tails_of_ins", {"cortex-m0plus", "cortex-m3"}, "k < ins; ++k", "k < ins - 1; ++k"},
+    {"tail of one is not read", "tails_of_ins", {"cortex-m4"}, "if (ins > 0) dot_2x4", "if (ins > 1) dot_2x4"},
+    {"tail reads one too few",
+     "tails_of_ins",
+     {"cortex-m55"},
+     "static_cast<uint32_t>(ins - k)",
+     "static_cast<uint32_t>(ins - k - 1)"},
+};
+
+// On this machine, where no result need be wrong: the sanitizers have to see them.
+const SourceFault kUndefinedBehaviour[] = {
+    {"one input too many is read", "small", {"cortex-m0plus", "cortex-m3"}, "k < ins; ++k", "k < ins + 1; ++k"},
+    {"negative number is shifted", "shifts", {"cortex-m0plus", "cortex-m3"}, "static_cast<uint32_t>(x) << n", "x << n"},
+};
+
+// How often `text` was there.
+size_t replace_all(std::string& source, const std::string& text, const std::string& instead) {
+  size_t count = 0;
+  for (size_t at = source.find(text); at != std::string::npos; at = source.find(text, at + instead.size())) {
+    source.replace(at, text.size(), instead);
+    ++count;
+  }
+  return count;
+}
+
+// ---- in what is packed
+
+struct PackingFault {
+  const char* name;
+  const char* noticed_by;
+  bool bias, offset;  // what the kernel sums still hold
+};
+
+constexpr PackingFault kPackingFaults[] = {{"kernel_sum lacks the bias", "small", false, true},
+                                           {"kernel_sum lacks the input offset", "small", true, false}};
+
+const Node& node_named(const Program& p, const std::string& name) {
+  const auto found = std::ranges::find(p.nodes, name, &Node::name);
+  require(found != p.nodes.end(), "packing keeps the names of nodes");
+  return *found;
+}
+
+std::vector<ValueId> sums_of(const Program& p, const Node& node) {
+  std::vector<ValueId> ids;
+  for (ValueId id : node.inputs)
+    if (id != ValueId::none && p[id].is_constant() && p.type(id).elem == Elem::i32) ids.push_back(id);
+  return ids;
+}
+
+// kernel_sum = bias - zero * (sum of weights), so either term alone follows from the bias. Returns the sums changed.
+size_t spoil_sums(const Program& int8, Program& placed, const PackingFault& fault) {
+  size_t changed = 0;
+  for (const Node& node : placed.nodes)
+    for (ValueId id : sums_of(placed, node)) {
+      const std::vector<ValueId> biases = sums_of(int8, node_named(int8, node.name));
+      auto sums = std::make_shared<Tensor>(*placed[id].constant);
+      for (size_t o = 0; o < sums->as<int32_t>().size(); ++o) {
+        const int32_t bias = biases.empty() ? 0 : int8[biases[0]].constant->as<int32_t>()[o];
+        const int32_t offset = sums->as<int32_t>()[o] - bias;
+        sums->as<int32_t>()[o] = (fault.bias ? bias : 0) + (fault.offset ? offset : 0);
+      }
+      changed += *sums != *placed[id].constant ? 1 : 0;
+      placed[id].constant = std::move(sums);
+    }
+  return changed;
+}
+
+// ---- one fault
+
+// Plants the fault between compiling and emitting, or after; returns how often.
+struct Plant {
+  std::function<size_t(Entry&)> before = [](Entry&) { return size_t{0}; };
+  std::function<size_t(std::string&)> after = [](std::string&) { return size_t{0}; };
+};
+
+struct Planted {
+  std::string problem;  // why it could not be planted
+  std::vector<Prepared> cases;
+  Batch batch;  // of these cases
+};
+
+Planted planted(std::vector<Prepared> cases, const std::string& cpu, const Plant& plant) {
+  std::vector<Failure> failures;
+  Planted result{"", std::move(cases), {}};
+  result.batch = compile_all(result.cases, *target::find_target(cpu), failures);
+  size_t places = 0;
+  for (Entry& entry : result.batch.entries) places += plant.before(entry);
+  emit_all(result.batch);
+  for (TextFile& file : result.batch.files) places += plant.after(file.contents);
+  if (places == 0) result.problem = "there is no place for it";
+  if (!failures.empty()) result.problem = "the cases fail without it";
+  return result;
+}
+
+// Why the fault went unnoticed by the results; nullopt if it did not.
+std::optional<std::string> unnoticed(const Planted& fault) {
+  if (!fault.problem.empty()) return fault.problem;
+  const std::vector<Failure> failures = on_board(fault.batch, {"-w"});
+  for (const Failure& failure : failures)
+    if (failure.test == nullptr) return "the image does not run: " + failure.what;
+  if (failures.empty()) return "no case notices";
+  return std::nullopt;
+}
+
+std::optional<std::string> unseen_by_sanitizers(const Planted& fault) {
+  if (!fault.problem.empty()) return fault.problem;
+  for (const Failure& failure : on_host(fault.batch))
+    if (failure.what.find("Sanitizer") != std::string::npos || failure.what.find("runtime error") != std::string::npos)
+      return std::nullopt;
+  return "the sanitizers see nothing";
+}
+
+std::vector<Prepared> cases_named(const std::vector<Prepared>& cases, const std::string& prefix) {
+  std::vector<Prepared> named;
+  std::ranges::copy_if(cases, std::back_inserter(named),
+                       [&](const Prepared& p) { return p.test.name.starts_with(prefix); });
+  return named;
+}
+
+void count(PlantedResult& result, const char* fault, const std::string& cpu, const std::optional<std::string>& why) {
+  if (why) {
+    result.failures.push_back(fmt::format("{}, {}: {}", fault, cpu, *why));
+  } else {
+    ++result.noticed;
+  }
+}
+
+Plant in_source(const SourceFault& fault) {
+  return {.after = [&fault](std::string& source) { return replace_all(source, fault.text, fault.instead); }};
+}
+
+Plant in_packing(const PackingFault& fault) {
+  return {
+      .before = [&fault](Entry& entry) { return spoil_sums(entry.prepared->program, entry.compiled.program, fault); }};
+}
+
+}  // namespace
+
+PlantedResult run_planted_faults(const std::vector<Prepared>& cases) {
+  PlantedResult result;
+  for (const SourceFault& fault : kSourceFaults)
+    for (const std::string& cpu : fault.cpus)
+      count(result, fault.name, cpu, unnoticed(planted(cases_named(cases, fault.noticed_by), cpu, in_source(fault))));
+  for (const SourceFault& fault : kUndefinedBehaviour)
+    for (const std::string& cpu : fault.cpus)
+      count(result, fault.name, cpu,
+            unseen_by_sanitizers(planted(cases_named(cases, fault.noticed_by), cpu, in_source(fault))));
+  for (const PackingFault& fault : kPackingFaults)
+    for (const std::string& cpu : kEachIsa)
+      count(result, fault.name, cpu, unnoticed(planted(cases_named(cases, fault.noticed_by), cpu, in_packing(fault))));
+  return result;
+}
+
+}  // namespace fold8::f8
