@@ -14,6 +14,7 @@ void board_snapshot(f8board::Snapshot* snapshot);
 [[noreturn]] void board_main();
 [[noreturn]] void board_on_fault(const uint32_t* frame);
 void fold8_trace(uint32_t node, const void* data, uint32_t bytes);
+void fold8_mark();
 }
 
 namespace f8board {
@@ -32,6 +33,8 @@ Result result;
 const Model* current = nullptr;
 int32_t trace_file = -1;
 bool tracing = true;
+uint32_t marks[kMaxMarks];
+uint32_t mark_count = 0;
 
 // --- host files -----------------------------------------------------------------------------------------------------
 
@@ -138,9 +141,16 @@ void count_instructions(const Model& model) {
   prepare_arena(model, in);
   close_file(in);
   tracing = false;
+  mark_count = 0;
   measure(empty_invoke, arena_of(model), &result.empty_before, &result.empty_after);
   measure(model.invoke, arena_of(model), &result.before, &result.after);
   tracing = true;
+}
+
+void write_marks(const Model& model) {
+  const int32_t file = open_or_finish(model.marks_path, kWriteBinary);
+  write(file, marks, mark_count * sizeof marks[0]);
+  close_file(file);
 }
 
 // --- one model ------------------------------------------------------------------------------------------------------
@@ -175,6 +185,7 @@ void run_model(const Model& model) {
   write(file, &result, sizeof result);
   close_file(file);
   if (trace_file >= 0) close_file(trace_file);
+  if (mark_count > 0) write_marks(model);
 }
 
 // Cores without unaligned access stand on a board that has it: make the board refuse it too.
@@ -209,6 +220,18 @@ void board_on_fault(const uint32_t* frame) {
   report.lr = frame[5];
   report.pc = frame[6];
   finish(kFault);
+}
+
+// The time since counting began, in ticks of SysTick. A wrap between the two reads of board_wraps asks for another try.
+void fold8_mark() {
+  if (tracing || mark_count == kMaxMarks) return;
+  constexpr uint32_t kValue = 0xE000E018;
+  uint32_t wraps, value;
+  do {
+    wraps = board_wraps;
+    value = Reg::at(kValue);
+  } while (wraps != board_wraps);
+  marks[mark_count++] = wraps * kPeriod + (kPeriod - 1 - value);
 }
 
 // A record of one value, for the tool to compare: {node, bytes, data}.

@@ -53,8 +53,8 @@ def compare(ours, theirs):
     """How the int8 logits of fold8 and PyTorch differ, in words."""
     steps = [abs(a - b) for x, y in zip(ours, theirs) for a, b in zip(x, y)]
     agree = sum(a == b for a, b in zip(classes(ours), classes(theirs)))
-    apart = ", ".join(f"{steps.count(n)} {n} apart" for n in range(1, max(steps) + 1) if n in steps)
-    return (f"{steps.count(0)} of {len(steps)} int8 logits equal PyTorch's{', ' if apart else ''}{apart}; "
+    apart = ", ".join(f"{steps.count(n)} by {n}" for n in range(1, max(steps) + 1) if n in steps)
+    return (f"{steps.count(0)} of {len(steps)} int8 logits equal PyTorch's{'; off ' if apart else ''}{apart}; "
             f"same class for {agree} of {len(ours)} images")
 
 

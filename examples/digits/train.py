@@ -65,7 +65,7 @@ def train(model, images, labels, epochs=150):
 
 def quantize(model, calibration):
     """Static int8: per-tensor activations, symmetric per-channel weights. Returns an ExportedProgram of batch 1."""
-    example = (torch.zeros(1, 64),)
+    example = (torch.zeros_like(calibration[:1]),)
     graph = torch.export.export(model, example).module(check_guards=False)
     quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
     graph = prepare_pt2e(graph, quantizer)
@@ -74,11 +74,11 @@ def quantize(model, calibration):
     return torch.export.export(convert_pt2e(graph), example)
 
 
-def shorten_paths(program):
+def shorten_paths(program, here=HERE):
     """Source places in the archive read `train.py` and `torch/nn/...`, wherever this machine keeps them."""
     for node in program.graph.nodes:
         trace = node.meta.get("stack_trace") or ""
-        for folder in (HERE, Path(torch.__file__).parents[1]):
+        for folder in (here, HERE, Path(torch.__file__).parents[1]):
             trace = trace.replace(f"{folder}/", "")
         node.meta["stack_trace"] = trace or None
     return program
@@ -97,6 +97,11 @@ def int8_outputs(program, images):
 
 def accuracy(logits, labels):
     return 100 * float((np.asarray(logits).argmax(1) == labels).mean())
+
+
+def report(float_logits, int8_logits, labels):
+    print(f"float32: {accuracy(float_logits, labels):.1f} %  int8: {accuracy(int8_logits, labels):.1f} %  "
+          f"same class: {accuracy(int8_logits, float_logits.argmax(1)):.1f} %  of {len(labels)} held-out images")
 
 
 def main():
@@ -118,8 +123,7 @@ def main():
     np.save(HERE / "test_labels.npy", test_labels.astype(np.uint8))
     np.save(HERE / "float_logits.npy", float_logits.astype(np.float16))
     np.save(HERE / "int8_logits.npy", int8_logits)
-    print(f"float32: {accuracy(float_logits, test_labels):.1f} %  int8: {accuracy(int8_logits, test_labels):.1f} %  "
-          f"same class: {accuracy(int8_logits, float_logits.argmax(1)):.1f} %  of {len(test_labels)} held-out images")
+    report(float_logits, int8_logits, test_labels)
 
 
 if __name__ == "__main__":

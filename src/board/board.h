@@ -23,7 +23,8 @@ struct Slice {
 
 // One emitted model. Its header is <name>.h and declares, extern "C",
 //   void <name>_invoke(void* arena);   const char* <name>_isa(void);
-// Its code may call  extern "C" void fold8_trace(uint32_t node, const void* data, uint32_t bytes);
+// Its code may call  extern "C" void fold8_trace(uint32_t node, const void* data, uint32_t bytes);  and
+//   extern "C" void fold8_mark();
 struct Model {
   std::string name;  // a C identifier
   int64_t arena_bytes = 0;
@@ -69,6 +70,8 @@ struct ModelRun {
   std::string outputs;       // samples back to back; each is all output slices in order
   int64_t stack_bytes = 0;   // deepest use over all samples, from the call of invoke
   int64_t instructions = 0;  // of one invoke of sample 0, exact, beyond those of an empty function; 0 unless counted
+  std::vector<int64_t> marks;  // instructions from the start of that invoke to each fold8_mark(), to one tick of SysTick
+                               // (31 to 50 instructions)
   std::string trace;         // fold8_trace's records in order: u32 node, u32 bytes, data
 };
 

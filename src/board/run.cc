@@ -110,6 +110,7 @@ Result<> write_requests(const Built& built, const std::vector<Samples>& samples,
     require(samples[i].count * total_bytes(model.inputs) == static_cast<int64_t>(samples[i].bytes.size()),
             "samples fill all input slices");
     fs::remove(built.folder / (model.name + ".trace"), ec);
+    fs::remove(built.folder / (model.name + ".marks"), ec);
     const f8board::Request request{static_cast<uint32_t>(samples[i].count), count_instructions ? 1u : 0u};
     files.push_back({model.name + ".in", bytes_of(request) + samples[i].bytes});
   }
@@ -132,6 +133,23 @@ Result<> check_core(const Machine& machine, uint32_t cpuid) {
                                       machine.part, machine.core));
 }
 
+// One instruction is 1 ns: tick_ps / 1000 instructions a tick. Times are mod 2^32 ticks; the first counts from 0.
+Result<std::vector<int64_t>> read_marks(const fs::path& path, int64_t tick_ps) {
+  std::vector<int64_t> marks;
+  if (!fs::exists(path)) return marks;
+  F8_TRY(const std::string bytes, read_file(path));
+  uint32_t last = 0;
+  int64_t ticks = 0;
+  for (size_t at = 0; at + sizeof last <= bytes.size(); at += sizeof last) {
+    uint32_t now = 0;
+    std::memcpy(&now, bytes.data() + at, sizeof now);
+    ticks += static_cast<uint32_t>(now - last);
+    last = now;
+    marks.push_back(ticks * tick_ps / 1000);
+  }
+  return marks;
+}
+
 Result<ModelRun> read_results(const Built& built, const Model& model, int64_t samples, const RunOptions& options) {
   F8_TRY(const f8board::Result result, read_record<f8board::Result>(built.folder / (model.name + ".result")));
   ModelRun run;
@@ -142,6 +160,7 @@ Result<ModelRun> read_results(const Built& built, const Model& model, int64_t sa
   F8_TRY(run.outputs, read_file(built.folder / (model.name + ".out")));
   require(static_cast<int64_t>(run.outputs.size()) == samples * total_bytes(model.outputs),
           "the image wrote all outputs");
+  F8_TRY(run.marks, read_marks(built.folder / (model.name + ".marks"), machine_for(built.target).tick_ps));
   const fs::path trace = built.folder / (model.name + ".trace");
   if (fs::exists(trace)) {
     F8_TRY(run.trace, read_file(trace));

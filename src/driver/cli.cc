@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "base/files.h"
+#include "driver/bench.h"
 #include "driver/compiler.h"
 #include "driver/npy.h"
 #include "driver/samples.h"
@@ -37,6 +38,7 @@ struct Arguments {
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   bool link = false;
+  bool json = false;
 };
 
 Result<std::map<std::string, int64_t>> parse_bind(const std::vector<std::string>& list) {
@@ -238,6 +240,43 @@ Result<bool> verify_command(const Arguments& a) {
   return agreed;
 }
 
+// ---- bench
+
+double per_mac(int64_t instructions, int64_t macs) { return macs == 0 ? 0 : static_cast<double>(instructions) / static_cast<double>(macs); }
+
+void print_cost(const target::Target& target, const Cost& cost) {
+  std::cout << fmt::format("{} ({} kernels)\n  {:<24} {:<10} {:>12} {:>12} {:>8}  {}\n", target.cpu, target.isa, "node", "op", "instructions", "MACs", "per MAC", "shapes");
+  for (const NodeCost& node : cost.nodes)
+    std::cout << fmt::format("  {:<24} {:<10} {:>12} {:>12} {:>8.3f}  {}\n", node.node, node.op, node.instructions, node.macs, per_mac(node.instructions, node.macs), node.shapes);
+  std::cout << fmt::format("  {:<24} {:<10} {:>12} {:>12} {:>8.3f}\n", "total", "", cost.instructions, cost.macs, per_mac(cost.instructions, cost.macs));
+  std::cout << fmt::format("  weights {} bytes, code {} bytes, arena {} bytes, stack at most {} bytes\n", cost.weight_bytes, cost.code_bytes, cost.arena_bytes, cost.stack_bytes);
+}
+
+// The totals of one target as a JSON object.
+std::string json_of(const target::Target& target, const Cost& cost) {
+  return fmt::format(
+      "{{\"target\": \"{}\", \"instructions\": {}, \"macs\": {}, \"weight_bytes\": {}, \"code_bytes\": {}, \"arena_bytes\": {}, \"stack_bytes\": {}}}",
+      target.cpu, cost.instructions, cost.macs, cost.weight_bytes, cost.code_bytes, cost.arena_bytes, cost.stack_bytes);
+}
+
+Result<> bench_command(const Arguments& a) {
+  F8_TRY(const std::vector<target::Target> targets, chosen_targets(a.targets));
+  F8_CHECK(board::check_tools());
+  F8_TRY(const ModelOptions options, model_options(a));
+  F8_TRY(const Int8Model model, load_int8(a.model, options));
+  std::string json;
+  for (const target::Target& target : targets) {
+    F8_TRY(const Cost cost, bench(model.program, target));
+    if (a.json) {
+      json += (json.empty() ? "[\n " : ",\n ") + json_of(target, cost);
+    } else {
+      print_cost(target, cost);
+    }
+  }
+  if (a.json) std::cout << json << "\n]\n";
+  return ok;
+}
+
 // ---- the command line
 
 void add_model(CLI::App& command, Arguments& a) {
@@ -260,6 +299,7 @@ int dispatch(const CLI::App& app, const Arguments& a) {
   if (app.got_subcommand("compile")) return finish(compile_command(a));
   if (app.got_subcommand("print")) return finish(print_command(a));
   if (app.got_subcommand("run")) return finish(run_command(a));
+  if (app.got_subcommand("bench")) return finish(bench_command(a));
   const Result<bool> agreed = verify_command(a);
   if (agreed) return *agreed ? 0 : 1;
   say(agreed.errors());
@@ -288,6 +328,12 @@ void declare(CLI::App& app, Arguments& a) {
   add_input_layout(*verify, a);
   verify->add_option("--target", a.targets, "core, or all")->capture_default_str();
   verify->add_option("--input", a.inputs, "as for run; default: made by seed");
+
+  CLI::App* bench = app.add_subcommand("bench", "count the instructions of one inference under QEMU, in total and node by node");
+  add_model(*bench, a);
+  add_input_layout(*bench, a);
+  bench->add_option("--target", a.targets, "core, or all")->capture_default_str();
+  bench->add_flag("--json", a.json, "the totals as JSON");
 
   CLI::App* print = app.add_subcommand("print", "show the program in one of its forms");
   add_model(*print, a);

@@ -190,7 +190,8 @@ class Source {
   }
 
   std::string calls(std::vector<std::string>& headers) {
-    std::string out;
+    const std::string mark = o_.mark ? "  fold8_mark();\n" : "";
+    std::string out = mark;
     for (size_t i = 0; i < p_.nodes.size(); ++i) {
       const Node& node = p_.nodes[i];
       const std::vector<KernelCall> list = node.op->calls(p_, node, target_);
@@ -200,6 +201,7 @@ class Source {
         headers.push_back(call.header);
       }
       if (o_.trace) out += trace(node, i);
+      out += mark;
     }
     return out;
   }
@@ -312,6 +314,7 @@ Emission emit(const Program& p, const plan::Plan& plan, const target::Target& ta
                                 o.name, kVersion, target.cpu);
   cpp += "namespace {\n\n" + tables + "}  // namespace\n\n";
   if (o.trace) cpp += "extern \"C\" void fold8_trace(uint32_t node, const void* data, uint32_t bytes);\n\n";
+  if (o.mark) cpp += "extern \"C\" void fold8_mark();\n\n";
   cpp += fmt::format("extern \"C\" void {}_invoke(void* memory) {{\n  uint8_t* const arena = static_cast<uint8_t*>(memory);\n  (void)arena;\n{}}}\n\n", o.name, calls);
   cpp += fmt::format("extern \"C\" const char* {0}_isa(void) {{ return {1}::kName; }}\n\n}}  // namespace {0}_model\n", o.name, isa_type(target));
 

@@ -11,6 +11,7 @@ namespace fold8::emit {
 
 struct Options {
   std::string name;    // a C identifier: prefix of every symbol and file
+  bool mark = false;   // fold8_mark() is called before the first node and after each, for profiles
   bool trace = false;  // each node's results are handed to fold8_trace(node, data, bytes), which the caller defines
 };
 

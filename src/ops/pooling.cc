@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 namespace fold8::ops {
 
@@ -241,6 +242,15 @@ Result<> emit_pool(ImportCall& call, const OpDef& op, const PoolOperand& operand
 
 void leave_out_result(ImportCall& call, Elem elem, const Shape& shape, const char* what) {
   call.results.push_back(call.program.add_value(call.name + "." + what + "_is_not_computed", {elem, shape, std::nullopt}));
+}
+
+// ---- averages
+
+int headroom(int64_t n, double scale) {
+  int exponent = 0;
+  std::frexp(scale, &exponent);
+  const int sum_bits = 8 + static_cast<int>(std::bit_width(static_cast<uint64_t>(n - 1)));
+  return std::max(0, std::min(31 - sum_bits, quant::kMaxRightShift + exponent));
 }
 
 // ---- device

@@ -70,6 +70,13 @@ Result<> emit_pool(ir::ImportCall& call, const ir::OpDef& op, const PoolOperand&
 // Names result `index` of the call without computing it: reading it is an error that says so.
 void leave_out_result(ir::ImportCall& call, ir::Elem elem, const ir::Shape& shape, const char* what);
 
+// ---- averages: y = zy + R((sum of n terms x - zx) * 2^up),  R = scale * 2^-up
+// The shift keeps the first of R's two roundings far below a step: a few terms at a scale like 1/4 would show it.
+
+// The largest `up` for which n terms, |x - zx| < 2^8, shifted stay inside int32 and R has a multiplier. `scale`: the least
+// that R stands for.
+int headroom(int64_t n, double scale);
+
 // ---- device
 
 // f8k::WindowAxis

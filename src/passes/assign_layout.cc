@@ -77,19 +77,15 @@ class Layout {
     erase_unread();
   }
 
-  // The permutes that read input `x`, directly or through its quantize, are the caller's to do.
+  // Where input `x` is only ever read channels last, directly or through its quantize, the caller hands it over so.
   void hand_to_caller(ValueId x) {
     const std::vector<Node*> users = p_.users(x);
-    if (users.size() == 1 && users[0]->op->has(trait::is_quantize)) {
-      const ValueId q = users[0]->outputs[0];
-      if (const auto dims = common_permute(q)) {
-        drop_permutes(q, *dims);
-        reorder_input(x, *dims);
-      }
-    } else if (const auto dims = common_permute(x)) {
-      drop_permutes(x, *dims);
-      p_[x].order = *dims;
-    }
+    const bool quantized = users.size() == 1 && users[0]->op->has(trait::is_quantize);
+    const ValueId read = quantized ? users[0]->outputs[0] : x;
+    if (!read_channels_last(read)) return;
+    drop_permutes(read);
+    if (quantized) p_[x].type.shape = permuted(p_[x].type.shape, kToChannelsLast);
+    p_[x].order = kToChannelsLast;
   }
 
   void erase_unread() {
@@ -255,26 +251,18 @@ class Layout {
     return to;
   }
 
-  // The permutation by which every reader of `id` reads it.
-  std::optional<Dims> common_permute(ValueId id) {
-    std::optional<Dims> dims;
-    for (const Node* user : p_.users(id)) {
-      if (user->op != permute_ || (dims && *dims != dims_of(*user))) return std::nullopt;
-      dims = dims_of(*user);
-    }
-    return p_.is_output(id) ? std::nullopt : dims;
+  bool read_channels_last(ValueId id) {
+    const std::vector<Node*> users = p_.users(id);
+    return !users.empty() && !p_.is_output(id) && std::ranges::all_of(users, [&](const Node* user) {
+      return user->op == permute_ && dims_of(*user) == kToChannelsLast;
+    });
   }
 
-  // `id` takes the permuted shape; its permutes go.
-  void drop_permutes(ValueId id, const Dims& dims) {
+  // `id` takes the channels-last shape; its permutes go.
+  void drop_permutes(ValueId id) {
     for (Node* user : p_.users(id)) p_.replace_uses(user->outputs[0], id);
     p_.erase_nodes([&](const Node& node) { return node.op == permute_ && node.inputs[0] == id; });
-    p_[id].type.shape = permuted(p_[id].type.shape, dims);
-  }
-
-  void reorder_input(ValueId x, const Dims& dims) {
-    p_[x].type.shape = permuted(p_[x].type.shape, dims);
-    p_[x].order = dims;
+    p_[id].type.shape = permuted(p_[id].type.shape, kToChannelsLast);
   }
 
   Program& p_;

@@ -1,5 +1,5 @@
-// Folds clamp(op(x)) into op when op clamps for free. Leaves clamps of values with several readers alone: the others
-// want the value unclamped. In torch form the bounds are reals (attributes min, max of the producer); from int8 on they
+// Folds clamp(op(x)) into op when op clamps for free, also across reshapes and permutes between the two (a conv1d is a
+// conv2d and a reshape). Leaves clamps of values with several readers alone: the others want the value unclamped. In torch form the bounds are reals (attributes min, max of the producer); from int8 on they
 // are integers (attribute clamp), and producer and clamp have equal parameters.
 #include <algorithm>
 
@@ -28,18 +28,31 @@ void tighten_integers(Node& op, const Node& clamp) {
   op.attrs.set("clamp", std::vector<int64_t>{std::clamp<int64_t>(old.lo, lo, hi), std::clamp<int64_t>(old.hi, lo, hi)});
 }
 
+// The op that can clamp in place of `clamp`, null if none.
+Node* clamping_op(Program& p, const Node& clamp) {
+  const Node* reader = &clamp;
+  for (;;) {
+    const ValueId x = reader->inputs[0];
+    Node* op = p.producer(x);
+    if (op == nullptr || p.sole_user(x) != reader) return nullptr;
+    if (op->op->has(trait::fuses_clamp)) return op;
+    if (!op->op->has(trait::shape_only | trait::is_permute)) return nullptr;
+    reader = op;
+  }
+}
+
 }  // namespace
 
 Result<> fuse_clamp(Program& p, Context&) {
   std::vector<ValueId> absorbed;
   for (Node& clamp : p.nodes) {
     if (!clamp.op->has(trait::is_clamp)) continue;
-    const ValueId x = clamp.inputs[0];
-    Node* op = p.producer(x);
-    if (op == nullptr || !op->op->has(trait::fuses_clamp) || p.sole_user(x) != &clamp) continue;
+    Node* op = clamping_op(p, clamp);
+    if (op == nullptr) continue;
     p.form == Form::torch ? tighten_reals(*op, clamp) : tighten_integers(*op, clamp);
     op->places.insert(op->places.end(), clamp.places.begin(), clamp.places.end());
-    std::ranges::replace(op->outputs, x, clamp.outputs[0]);
+    const ValueId x = clamp.inputs[0];
+    std::ranges::replace(p.producer(x)->outputs, x, clamp.outputs[0]);
     clamp.outputs[0] = x;  // nobody's: erased below
     absorbed.push_back(x);
   }

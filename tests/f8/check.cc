@@ -95,8 +95,10 @@ void store(Tensor& tensor, size_t i, double value) {
   }
 }
 
+using Dims = std::vector<int64_t>;
+
 // y[i...] = tensor[...] where dimension k of y is dimension dims[k] of the tensor.
-Tensor permuted(const Tensor& tensor, const std::vector<int64_t>& dims) {
+Tensor permuted(const Tensor& tensor, const Dims& dims) {
   if (dims.empty()) return tensor;
   Shape shape;
   for (int64_t d : dims) shape.push_back(tensor.shape[static_cast<size_t>(d)]);
@@ -114,11 +116,15 @@ Tensor permuted(const Tensor& tensor, const std::vector<int64_t>& dims) {
   return result;
 }
 
-// A tensor of an end's type, its dimensions as the model was exported.
-Tensor as_exported(const Tensor& tensor, const Value& end) {
-  std::vector<int64_t> dims(end.order.size());
-  for (size_t i = 0; i < dims.size(); ++i) dims[static_cast<size_t>(end.order[i])] = static_cast<int64_t>(i);
-  return permuted(tensor, dims);
+// Value::order of an input. Outputs have none, though one may be an input's value.
+Dims order_of(const Program& p, const std::vector<ValueId>& ends, size_t i) {
+  return &ends == &p.inputs ? p[ends[i]].order : Dims{};
+}
+
+Dims inverse(const Dims& dims) {
+  Dims result(dims.size());
+  for (size_t i = 0; i < dims.size(); ++i) result[static_cast<size_t>(dims[i])] = static_cast<int64_t>(i);
+  return result;
 }
 
 // Seeded floats are the integers in 32nds, as driver::make_samples has them.
@@ -142,9 +148,10 @@ std::vector<Tensor> tensors_of(const std::vector<Literal>& literals, const Progr
     throw Failure{fmt::format("{} {}s are given, the program has {}", literals.size(), what, ends.size())};
   std::vector<Tensor> tensors;
   for (size_t i = 0; i < ends.size(); ++i) {
-    const Value& end = p[ends[i]];
-    const Type exported = {end.type.elem, as_exported(Tensor(end.type.elem, end.type.shape), end).shape, end.type.quant};
-    tensors.push_back(permuted(tensor_of(literals[i], exported), end.order));
+    const Dims order = order_of(p, ends, i);
+    Type exported = p.type(ends[i]);
+    exported.shape = permuted(Tensor(exported.elem, exported.shape), inverse(order)).shape;
+    tensors.push_back(permuted(tensor_of(literals[i], exported), order));
   }
   return tensors;
 }
@@ -237,8 +244,8 @@ Samples as_ends_of(const Program& wanted, const std::vector<ValueId>& wanted_end
   Samples converted = samples;
   for (auto& sample : converted)
     for (size_t i = 0; i < sample.size(); ++i) {
-      const Tensor exported = as_exported(sample[i], p[ends[i]]);
-      sample[i] = permuted(with_elem_of(wanted.type(wanted_ends[i]), exported, p.type(ends[i])), wanted[wanted_ends[i]].order);
+      const Tensor exported = permuted(sample[i], inverse(order_of(p, ends, i)));
+      sample[i] = permuted(with_elem_of(wanted.type(wanted_ends[i]), exported, p.type(ends[i])), order_of(wanted, wanted_ends, i));
     }
   return converted;
 }

@@ -1,8 +1,8 @@
 // Average of each window of each channel, NHWC int8. One sum per window and channel, one multiplication, no division but
 // where a count is so large that no multiplier stands for it exactly (kDivide: once for thousands of additions).
 //   kept parameters:   y = clamp(round((sum x + zx * padding) / count)), half away from zero
-//   other parameters:  y = clamp(zy + R(sum (x - zx))),  R = sx / (sy * count)
-// Both are requantize(sum x + offset, rescales[of the window's count]): docs/arithmetic.md "Pooling".
+//   other parameters:  y = clamp(zy + R(sum (x - zx) * 2^up)),  R = sx / (sy * count) * 2^-up
+// Both are requantize((sum x + offset) << up, rescales[of the window's count]): docs/arithmetic.md "Pooling".
 // avg_pool_row makes one output row from pointers to its input rows: a whole tensor and a ring of rows are the same kernel
 // under different pointers.
 #pragma once
@@ -22,6 +22,7 @@ struct AvgPool {
   int32_t least_columns;
   int32_t row_pitch;
   int32_t column_pitch;
+  int32_t up;  // 0 for kept parameters
 };
 
 // Elements from `from` to before `to` count: the image, or the image and its padding.
@@ -39,18 +40,27 @@ inline int32_t divide_away(int32_t sum, int32_t count) {
   return sum < 0 ? -((count / 2 - sum) / count) : (sum + count / 2) / count;
 }
 
+// What all channels of one window share.
+struct Averaging {
+  int32_t offset;
+  int32_t count;
+  int32_t up;
+  Rescale rescale;
+};
+
 template <class Isa, bool kDivide>
-inline int8_t average(int32_t sum, int32_t count, Rescale r, const Output& out) {
-  return kDivide ? static_cast<int8_t>(clamp(divide_away(sum, count), out.lo, out.hi)) : requantize<Isa>(sum, r, out);
+inline int8_t average(int32_t sum, const Averaging& a, const Output& out) {
+  if (kDivide) return static_cast<int8_t>(clamp(divide_away(sum, a.count), out.lo, out.hi));
+  return requantize<Isa>(static_cast<int32_t>(static_cast<uint32_t>(sum) << a.up), a.rescale, out);
 }
 
 // The average of one window for all channels: `bytes` of each of its rows, from byte `at` on.
 template <class Isa, bool kDivide>
 inline void avg_pool_window(int32_t channels, const int8_t* const* rows, int32_t row_count, int32_t at, int32_t bytes,
-                            int32_t offset, int32_t count, Rescale r, const Output& out, int8_t* y) {
+                            const Averaging& a, const Output& out, int8_t* y) {
   int32_t c = 0;
   for (; c + 4 <= channels; c += 4) {
-    int32_t sum0 = offset, sum1 = offset, sum2 = offset, sum3 = offset;
+    int32_t sum0 = a.offset, sum1 = a.offset, sum2 = a.offset, sum3 = a.offset;
     for (int32_t i = 0; i < row_count; ++i) {
       const int8_t* x = rows[i] + at + c;
       for (int32_t k = 0; k < bytes; k += channels, x += channels) {
@@ -60,44 +70,43 @@ inline void avg_pool_window(int32_t channels, const int8_t* const* rows, int32_t
         sum3 += x[3];
       }
     }
-    y[c] = average<Isa, kDivide>(sum0, count, r, out);
-    y[c + 1] = average<Isa, kDivide>(sum1, count, r, out);
-    y[c + 2] = average<Isa, kDivide>(sum2, count, r, out);
-    y[c + 3] = average<Isa, kDivide>(sum3, count, r, out);
+    y[c] = average<Isa, kDivide>(sum0, a, out);
+    y[c + 1] = average<Isa, kDivide>(sum1, a, out);
+    y[c + 2] = average<Isa, kDivide>(sum2, a, out);
+    y[c + 3] = average<Isa, kDivide>(sum3, a, out);
   }
   for (; c < channels; ++c) {
-    int32_t sum = offset;
+    int32_t sum = a.offset;
     for (int32_t i = 0; i < row_count; ++i) {
       const int8_t* x = rows[i] + at + c;
       for (int32_t k = 0; k < bytes; k += channels) sum += x[k];
     }
-    y[c] = average<Isa, kDivide>(sum, count, r, out);
+    y[c] = average<Isa, kDivide>(sum, a, out);
   }
 }
 
 // rows[0..row_count): the window's input rows inside the image; counted_rows, of them and of the padding, count.
 // rescales: null when kDivide.
 template <class Isa, bool kDivide>
-void avg_pool_row(const AvgPool& s, const WindowAxis& across, const Counted& columns, const Output& out, const int8_t* const* rows,
-                  int32_t row_count, int32_t counted_rows, const Rescale* rescales, int8_t* y) {
+void avg_pool_row(const AvgPool& s, const WindowAxis& across, const Counted& columns, const Output& out,
+                  const int8_t* const* rows, int32_t row_count, int32_t counted_rows, const Rescale* rescales, int8_t* y) {
   const int32_t row_base = (counted_rows - s.least_rows) * s.row_pitch;
   WindowWalk walk = first_window(across);
   for (int32_t ox = 0; ox < across.out; ++ox, next_window(across, walk), y += s.channels) {
     const Window window = window_at(across, walk);
     const int32_t counted_columns = counted_in(columns, window);
-    const int32_t count = counted_rows * counted_columns;
-    const int32_t offset = s.zero * (s.of_counted * count - row_count * (window.end - window.first));
-    Rescale r = {0, 0};
-    if (!kDivide) r = rescales[row_base + (counted_columns - s.least_columns) * s.column_pitch];
+    Averaging a = {0, counted_rows * counted_columns, s.up, {0, 0}};
+    a.offset = s.zero * (s.of_counted * a.count - row_count * (window.end - window.first));
+    if (!kDivide) a.rescale = rescales[row_base + (counted_columns - s.least_columns) * s.column_pitch];
     avg_pool_window<Isa, kDivide>(s.channels, rows, row_count, window.first * s.channels,
-                                  (window.end - window.first) * s.channels, offset, count, r, out, y);
+                                  (window.end - window.first) * s.channels, a, out, y);
   }
 }
 
 // x [batch][down.in][across.in][channels], y [batch][down.out][across.out][channels]; no window has more than kMaxRows rows.
 template <class Isa, bool kDivide, int32_t kMaxRows>
-void avg_pool(const AvgPool& s, const WindowAxis& down, const WindowAxis& across, const Counted& rows_counted, const Counted& columns_counted, const Output& out,
-              const int8_t* x, const Rescale* rescales, int8_t* y) {
+void avg_pool(const AvgPool& s, const WindowAxis& down, const WindowAxis& across, const Counted& rows_counted,
+              const Counted& columns_counted, const Output& out, const int8_t* x, const Rescale* rescales, int8_t* y) {
   const int32_t in_row = across.in * s.channels;
   for (int32_t b = 0; b < s.batch; ++b, x += down.in * in_row) {
     WindowWalk walk = first_window(down);

@@ -6,8 +6,8 @@
 //           absent where the kernel divides
 //
 // Equal parameters and no divisor:  y = clamp(round((sum x + zx * padding) / count)), half away from zero, as TFLite does.
-// Otherwise:                        y = clamp(zy + R(sum (x - zx))), R = sx / (sy * count or divisor). The sum is never
-// rounded to an average first. docs/arithmetic.md "Pooling".
+// Otherwise:                        y = clamp(zy + R(sum (x - zx) * 2^up)), R = sx / (sy * count or divisor) * 2^-up, with
+//                                   headroom() for `up`. docs/arithmetic.md "Pooling".
 #include <algorithm>
 
 #include "ops/pooling.h"
@@ -71,15 +71,16 @@ struct Averages {
   double ratio;     // sx / sy
   int64_t zx, zy;
   Bounds bounds;
+  int up = 0;
 
   int64_t rows(int64_t oy) const { return pool.h.counted(oy, padding_counts); }
   int64_t columns(int64_t ox) const { return pool.w.counted(ox, padding_counts); }
-  quant::Rescale rescale(int64_t count) const {
-    return *quant::make_rescale(ratio / static_cast<double>(divisor != 0 ? divisor : count));
-  }
+  double scale(int64_t count) const { return ratio / static_cast<double>(divisor != 0 ? divisor : count); }
+  quant::Rescale rescale(int64_t count) const { return *quant::make_rescale(std::ldexp(scale(count), -up)); }
+  int64_t shifted(int64_t sum) const { return sum * (int64_t{1} << up); }
 };
 
-Averages averages(const Program& p, const Node& node) {
+Averages without_shift(const Program& p, const Node& node) {
   const Quant& x = *p.type(node.inputs[0]).quant;
   const Quant& y = *p.type(node.outputs[0]).quant;
   const int64_t divisor = node.attrs.has("divisor") ? node.attrs.integer("divisor") : 0;
@@ -103,15 +104,21 @@ Counts counts(const PoolAxis& axis, bool padding) {
   return c;
 }
 
+Averages averages(const Program& p, const Node& node) {
+  Averages a = without_shift(p, node);
+  const int64_t most = counts(a.pool.h, a.padding_counts).most * counts(a.pool.w, a.padding_counts).most;
+  if (!a.exact) a.up = headroom(most, a.scale(most));
+  return a;
+}
+
 // What integers cannot do; operand and result are quantized.
 std::optional<std::string> problem(const Program& p, const Node& node) {
-  const Averages a = averages(p, node);
+  const Averages a = without_shift(p, node);
   const Counts rows = counts(a.pool.h, a.padding_counts);
   const Counts columns = counts(a.pool.w, a.padding_counts);
   if (rows.most * columns.most > kMostCounted)
     return fmt::format("a window of {} elements; supported: up to {}", rows.most * columns.most, kMostCounted);
-  const int64_t least = a.divisor != 0 ? a.divisor : rows.least * columns.least;
-  if (!a.exact && !quant::make_rescale(a.ratio / static_cast<double>(least)))
+  if (!a.exact && !quant::make_rescale(a.scale(rows.least * columns.least)))
     return fmt::format("scale {} / scale {} is not below 2^{}", p.type(node.inputs[0]).quant->scale(), p.type(node.outputs[0]).quant->scale(),
                        quant::kMaxLeftShift);
   return std::nullopt;
@@ -177,7 +184,7 @@ void evaluate_int8(const Evaluation& e) {
   store_all(e, a, [&](int64_t sum, int64_t inside, int64_t rows, int64_t columns) {
     const int64_t count = rows * columns;
     if (a.exact) return divide_away(sum + a.zx * (count - inside), count);
-    return a.zy + quant::apply(a.rescale(count), static_cast<int32_t>(sum - a.zx * inside));
+    return a.zy + quant::apply(a.rescale(count), static_cast<int32_t>(a.shifted(sum - a.zx * inside)));
   });
 }
 
@@ -190,7 +197,7 @@ void evaluate_packed(const Evaluation& e) {
   store_all(e, a, [&](int64_t sum, int64_t inside, int64_t rows, int64_t columns) {
     const int64_t at = table.size() == 1 ? 0 : (rows - rows_seen.least) * columns_seen.size() + columns - columns_seen.least;
     const int64_t offset = a.zx * ((a.exact ? rows * columns : 0) - inside);
-    return (a.exact ? 0 : a.zy) + quant::apply(table[static_cast<size_t>(at)], static_cast<int32_t>(sum + offset));
+    return (a.exact ? 0 : a.zy) + quant::apply(table[static_cast<size_t>(at)], static_cast<int32_t>(a.shifted(sum + offset)));
   });
 }
 
@@ -254,7 +261,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   const KernelStruct shape{"f8k::AvgPool",
                            {{"batch", pool.batch}, {"channels", pool.channels}, {"zero", a.zx}, {"of_counted", a.exact ? 1 : 0},
                             {"least_rows", rows.least}, {"least_columns", columns.least}, {"row_pitch", one ? 0 : columns.size()},
-                            {"column_pitch", one ? 0 : 1}}};
+                            {"column_pitch", one ? 0 : 1}, {"up", a.up}}};
   return {{.function = "f8k::avg_pool",
            .header = "ops/avg_pool/avg_pool.kernel.h",
            .template_args = {divides ? "true" : "false", std::to_string(pool.h.most_taps())},

@@ -6,7 +6,7 @@
 //   packed  conv2d %x, %w, %kernel_sum, %rescale ... outs kernel=[h,w] order   w: i8[bytes] in the target's order
 //
 // Scratch: one window, where some window is not contiguous in memory (padding, dilation, groups); the kernel then reads
-// a copy of it. Known ahead of time, part of the arena, overwritten by each call: no state.
+// a copy of it. Depthwise: one pixel of padding. Known ahead of time, part of the arena, overwritten by each call: no state.
 #include <algorithm>
 
 #include "ops/accumulate.h"
@@ -140,9 +140,8 @@ struct Geometry {
   int64_t group_ins() const { return ins / groups; }
   bool depthwise() const { return groups > 1 && groups == ins; }
   int64_t segment() const { return kernel_w * group_ins(); }  // bytes of a window in one row
-  bool windows_are_contiguous() const {
-    return groups == 1 && (dilation_w == 1 || kernel_w == 1) && top + bottom + left + right == 0;
-  }
+  bool pads() const { return top + bottom + left + right != 0; }
+  bool windows_are_contiguous() const { return groups == 1 && (dilation_w == 1 || kernel_w == 1) && !pads(); }
 };
 
 int64_t outputs(int64_t in, int64_t before, int64_t after, int64_t kernel, int64_t dilation, int64_t stride) {
@@ -317,7 +316,7 @@ Result<bool> absorb_pad(Program& p, Node& node) {
 
 // Byte of w[o, i, ky, kx] in the packed table.
 int64_t packed_at(const Geometry& g, f8k::WeightOrder order, int64_t o, int64_t i, int64_t ky, int64_t kx) {
-  if (g.depthwise()) return (ky * g.kernel_w + kx) * g.outs + o;
+  if (g.depthwise()) return (o * g.kernel_h + ky) * g.kernel_w + kx;
   const int64_t group_outs = g.outs / g.groups;
   const int64_t block_bytes = order.bytes(order.out_block, g.segment());
   const int64_t blocks_per_group = order.padded_outs(group_outs) / order.out_block;
@@ -376,7 +375,8 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
 
 int64_t scratch_bytes(const Program& p, const Node& node, const target::Target&) {
   const Geometry g = geometry(p, node);
-  return g.depthwise() || g.windows_are_contiguous() ? 0 : g.kernel_h * g.segment();
+  if (g.depthwise()) return g.pads() ? g.ins : 0;
+  return g.windows_are_contiguous() ? 0 : g.kernel_h * g.segment();
 }
 
 KernelStruct shape_struct(const Geometry& g, int64_t zx) {
@@ -395,12 +395,11 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
                   .args = {shape_struct(g, p.type(node.inputs[0]).quant->zero),
                            KernelStruct{"f8k::Output", {{"zero", p.type(node.outputs[0]).quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}}}};
   for (ValueId operand : node.inputs) call.args.push_back(KernelPointer{operand});
-  if (!g.depthwise()) {
-    if (scratch_bytes(p, node, target) > 0) {
-      call.args.push_back(KernelScratch{});
-    } else {
-      call.args.push_back(KernelPointer{ValueId::none});
-    }
+  if (g.depthwise()) call.template_args.push_back(std::to_string(g.kernel_w));
+  if (scratch_bytes(p, node, target) > 0) {
+    call.args.push_back(KernelScratch{});
+  } else {
+    call.args.push_back(KernelPointer{ValueId::none});
   }
   call.args.push_back(KernelPointer{node.outputs[0]});
   return {call};

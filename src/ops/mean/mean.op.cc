@@ -1,11 +1,13 @@
 // mean over some dimensions. Over the two spatial dimensions of an image it is imported as an avg_pool.
 //
 //   torch   mean %x dims=[...] keepdim=0|1      dims ascending, counted from 0
-//   int8    the same over q8, [clamp=[lo,hi]]: y = clamp(zy + R(sum (x - zx))), R = sx / (sy * n)
+//   int8    the same over q8, [clamp=[lo,hi]]: y = clamp(zy + R(sum (x - zx) * 2^up)), R = sx / (sy * n) * 2^-up,
+//           with headroom() for `up`: docs/arithmetic.md "Pooling"
 #include <algorithm>
 #include <numeric>
 
 #include "ops/constants.h"
+#include "ops/pooling.h"
 
 namespace fold8::ops {
 
@@ -15,8 +17,6 @@ extern const OpDef op_avg_pool;
 extern const OpDef op_reshape;
 
 namespace {
-
-using Ints = std::vector<int64_t>;
 
 // ---- import
 
@@ -135,10 +135,15 @@ double scale_of(const Program& p, const Node& node) {
   return ratio / static_cast<double>(elems_of_mean(p, node));
 }
 
+int up_of(const Program& p, const Node& node) { return headroom(elems_of_mean(p, node), scale_of(p, node)); }
+
+quant::Rescale rescale(const Program& p, const Node& node) {
+  return *quant::make_rescale(std::ldexp(scale_of(p, node), -up_of(p, node)));
+}
+
 // What keeps the integer form from working, or nullopt.
 std::optional<std::string> problem(const Program& p, const Node& node) {
-  for (ValueId id : {node.inputs[0], node.outputs.empty() ? node.inputs[0] : node.outputs[0]})
-    if (!p.type(id).is_q8() || !p.type(id).quant->is_per_tensor()) return fmt::format("%{} is not int8 with one scale and zero point", p[id].name);
+  if (auto wrong = not_quantized(p, node)) return wrong;
   const int64_t n = elems_of_mean(p, node);
   if (n > kMostElems) return fmt::format("a mean of {} elements; supported: up to {}", n, kMostElems);
   const Loops l = loops(p, node);
@@ -206,7 +211,8 @@ void evaluate(const Evaluation& e) {
   const Shape& shape = e.in_type(0).shape;
   const auto x = e.in[0]->as<int8_t>();
   const auto y = e.out[0]->as<int8_t>();
-  const quant::Rescale r = *quant::make_rescale(scale_of(e.program, e.node));
+  const quant::Rescale r = rescale(e.program, e.node);
+  const int up = up_of(e.program, e.node);
   const int64_t zx = e.in_type(0).quant->zero;
   const int64_t zy = e.out_type(0).quant->zero;
   const Bounds bounds = clamp_bounds(e.node);
@@ -223,7 +229,7 @@ void evaluate(const Evaluation& e) {
     sums[static_cast<size_t>(to)] += x[flat] - zx;
   }
   for (size_t i = 0; i < y.size(); ++i)
-    y[i] = static_cast<int8_t>(quant::clamp(zy + quant::apply(r, static_cast<int32_t>(sums[i])), bounds.lo, bounds.hi));
+    y[i] = static_cast<int8_t>(quant::clamp(zy + quant::apply(r, static_cast<int32_t>(sums[i] * (int64_t{1} << up))), bounds.lo, bounds.hi));
 }
 
 // ---- device
@@ -237,7 +243,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   const Type& y = p.type(node.outputs[0]);
   if (y.elems() == 0) return {};
   const Loops l = loops(p, node);
-  const quant::Rescale r = *quant::make_rescale(scale_of(p, node));
+  const quant::Rescale r = rescale(p, node);
   const Bounds bounds = clamp_bounds(node);
   KernelStruct shape{"f8k::MeanShape", {}};
   add_loops(shape, "kept", l.kept, 1);
@@ -248,7 +254,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   return {{.function = "f8k::mean",
            .header = "ops/mean/mean.kernel.h",
            .template_args = {},
-           .args = {shape, KernelStruct{"f8k::MeanScale", {{"offset", offset}, {"multiplier", r.multiplier}, {"shift", r.shift}}},
+           .args = {shape, KernelStruct{"f8k::MeanScale", {{"offset", offset}, {"multiplier", r.multiplier}, {"shift", r.shift}, {"up", up_of(p, node)}}},
                     KernelStruct{"f8k::Output", {{"zero", y.quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}},
                     KernelPointer{node.inputs[0]}, KernelPointer{node.outputs[0]}}}};
 }

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "ir/infer.h"
+#include "ops/pooling.h"
 
 namespace fold8::ops {
 
@@ -77,12 +77,12 @@ double table_error(int64_t elems, int64_t top, double sy) {
   return 0.5 * static_cast<double>(elems + 1) / static_cast<double>(top) / sy;
 }
 
-// int16 where that is off by at most 1/16 of a step; else int32 as large as a uint32 sum allows, for at most 1/4.
+// int16 where that is off by at most 1/16 of a step; else int32, as large as a uint32 sum allows, for at most 1/4.
 std::optional<Precision> precision(int64_t elems, double sy) {
   if (table_error(elems, INT16_MAX, sy) <= 1.0 / 16) return Precision{Elem::i16, INT16_MAX};
-  const int bits = std::min(31 - static_cast<int>(std::bit_width(static_cast<uint64_t>(elems - 1))), 30);
-  if (bits < 1 || table_error(elems, int64_t{1} << bits, sy) > 0.25) return std::nullopt;
-  return Precision{Elem::i32, int64_t{1} << bits};
+  const int64_t top = std::min(int64_t{UINT32_MAX} / elems, int64_t{1} << 30);
+  if (top < 1 || table_error(elems, top, sy) > 0.25) return std::nullopt;
+  return Precision{Elem::i32, top};
 }
 
 double result_scale(const Program& p, const Node& node) { return p.type(node.outputs[0]).quant->scale(); }
@@ -105,8 +105,7 @@ std::vector<int32_t> exponentials(const Program& p, const Node& node) {
 // What keeps the integer form from working, or nullopt. The bounds on the result's scale keep every row's shift in range:
 // it is up + e - 31 with 0 <= up <= 29 (a sum is at least T[0] >= 4) and 1 <= e <= 21, the exponent of 1 / sy.
 std::optional<std::string> problem(const Program& p, const Node& node) {
-  for (ValueId id : {node.inputs[0], node.outputs.empty() ? node.inputs[0] : node.outputs[0]})
-    if (!p.type(id).is_q8() || !p.type(id).quant->is_per_tensor()) return fmt::format("%{} is not int8 with one scale and zero point", p[id].name);
+  if (auto wrong = not_quantized(p, node)) return wrong;
   if (node.outputs.empty()) return std::nullopt;
   const double sy = result_scale(p, node);
   if (!(sy >= 0x1p-20 && sy <= 1)) return fmt::format("result scale {}; supported: 2^-20 to 1 (results are at most 1)", sy);

@@ -1,0 +1,32 @@
+// What one inference costs on a core: instructions counted under QEMU, in total and node by node.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "driver/compiler.h"
+
+namespace fold8::driver {
+
+struct NodeCost {
+  std::string node;      // its name
+  std::string op;
+  std::string shapes;    // "[1,25,5,64] -> [1,25,5,64]"
+  int64_t macs = 0;
+  int64_t instructions = 0;  // to one tick of SysTick: 31 to 50 instructions
+};
+
+struct Cost {
+  int64_t instructions = 0;  // of one invoke, exact
+  int64_t macs = 0;
+  int64_t weight_bytes = 0;
+  int64_t code_bytes = 0;
+  int64_t arena_bytes = 0;
+  int64_t stack_bytes = 0;   // proven bound
+  std::vector<NodeCost> nodes;
+};
+
+// One inference of a sample made by seed. Needs the cross compiler and QEMU.
+Result<Cost> bench(const ir::Program& int8, const target::Target& target);
+
+}  // namespace fold8::driver
