@@ -45,7 +45,8 @@ inline void next_window(const WindowAxis& a, WindowWalk& walk) {
   }
 }
 
-// ceil((i + 1) * in / out) - floor(i * in / out) = step + ceil((fraction + part) / parts), and fraction + part < 2 * parts.
+// ceil((i + 1) * in / out) - floor(i * in / out) = step + ceil((fraction + part) / parts),
+// and fraction + part < 2 * parts.
 inline Window window_at(const WindowAxis& a, WindowWalk walk) {
   const int32_t beyond = walk.fraction + a.part;
   const int32_t taps = a.taps + (beyond > 0 ? 1 : 0) + (beyond > a.parts ? 1 : 0);

@@ -14,6 +14,9 @@ namespace fold8::board {
 // that generated code calls take less; the painted stack of every run checks the sum.
 inline constexpr int64_t kLibraryStackBytes = 96;
 
+// Taken by each naked function, whose name ends in _asm: what it pushes is not in the compiler's account.
+inline constexpr int64_t kAssemblyStackBytes = 64;
+
 // `graphs`: what GCC's -fcallgraph-info=su wrote, one text for each translation unit. The deepest path from each of
 // `entries`, frames and return addresses included. Recursion, a frame of unknown size and a call through a pointer are
 // errors: none has a bound.

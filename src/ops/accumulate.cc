@@ -157,4 +157,32 @@ void replace_by_packed(Program& p, Node& node, const std::vector<int8_t>& packed
   node.inputs = {node.inputs[0], constant(p[node.inputs[1]].name + ".packed", Elem::i8, packed), sum, rescale};
 }
 
+target::Matrix stream_matrix(const Program& p, const Node& node, int64_t first, int64_t outs, int64_t ins) {
+  const std::vector<int32_t> sums = kernel_sums(p, node);
+  const std::vector<quant::Rescale> scale = rescales(p, node);
+  target::Matrix m{outs, ins, std::vector<int8_t>(static_cast<size_t>(outs * ins)), {}, {}, p.type(node.outputs[0]).quant->zero};
+  for (int64_t o = first; o < first + outs; ++o) {
+    m.sums.push_back(sums[static_cast<size_t>(o)]);
+    m.rescales.push_back(scale[scale.size() == 1 ? 0 : static_cast<size_t>(o)]);
+  }
+  return m;
+}
+
+bool replace_by_streams(Program& p, Node& node, const target::Target& target, const std::vector<target::Matrix>& matrices,
+                        target::Stream (*pack)(const target::Matrix&)) {
+  std::vector<int32_t> words;
+  for (const target::Matrix& matrix : matrices) {
+    const target::Stream stream = pack(matrix);
+    if (!stream.why_not.empty()) {
+      node.attrs.set("why", stream.why_not);
+      return false;
+    }
+    words.insert(words.end(), stream.words.begin(), stream.words.end());
+  }
+  const Shape shape = {static_cast<int64_t>(words.size())};
+  node.inputs = {node.inputs[0], p.add_constant(p[node.inputs[1]].name + ".stream", {Elem::i32, shape, {}}, make_tensor(Elem::i32, shape, words))};
+  node.attrs.set("stream", target.isa);
+  return true;
+}
+
 }  // namespace fold8::ops

@@ -34,7 +34,8 @@ int64_t PoolAxis::counted(int64_t window, bool padding) const {
 int64_t PoolAxis::most_taps() const { return std::min(adaptive ? in / out + 2 : kernel, in); }
 
 size_t Pool::in_index(int64_t n, int64_t c, int64_t y, int64_t x) const {
-  return static_cast<size_t>(nhwc ? ((n * h.in + y) * w.in + x) * channels + c : ((n * channels + c) * h.in + y) * w.in + x);
+  return static_cast<size_t>(nhwc ? ((n * h.in + y) * w.in + x) * channels + c
+                                  : ((n * channels + c) * h.in + y) * w.in + x);
 }
 
 size_t Pool::out_index(int64_t n, int64_t c, int64_t y, int64_t x) const {
@@ -52,7 +53,8 @@ int64_t windows(int64_t room, int64_t kernel, int64_t dilation, int64_t stride) 
 PoolAxis axis_of(const Node& node, size_t i, int64_t in) {
   if (node.attrs.has("out")) return {in, node.attrs.integers("out")[i], 0, 0, 0, 0, 1, true};
   const Ints& pad = node.attrs.integers("pad");
-  PoolAxis axis{in, 0, node.attrs.integers("kernel")[i], node.attrs.integers("stride")[i], pad[2 * i], pad[2 * i + 1], 1, false};
+  PoolAxis axis{
+      in, 0, node.attrs.integers("kernel")[i], node.attrs.integers("stride")[i], pad[2 * i], pad[2 * i + 1], 1, false};
   if (node.attrs.has("dilation")) axis.dilation = node.attrs.integers("dilation")[i];
   const int64_t overhang = node.attrs.has("overhang") ? node.attrs.integers("overhang")[i] : 0;
   axis.out = windows(in + axis.before + axis.after + overhang, axis.kernel, axis.dilation, axis.stride);
@@ -68,7 +70,8 @@ Result<> check_list(const Node& node, const char* name, size_t count, int64_t le
   const Attr* attr = node.attrs.find(name);
   if (attr == nullptr && !needed) return ok;
   const auto* list = attr == nullptr ? nullptr : std::get_if<Ints>(attr);
-  if (list == nullptr || list->size() != count) return bad_operand(fmt::format("needs {}= with {} numbers", name, count));
+  if (list == nullptr || list->size() != count)
+    return bad_operand(fmt::format("needs {}= with {} numbers", name, count));
   for (int64_t x : *list)
     if (x < least || x > kLargest)
       return bad_operand(fmt::format("{} = {} is out of range; supported: {} to {}", name, x, least, kLargest));
@@ -93,8 +96,11 @@ Result<> check_attributes(const Node& node, bool dilates) {
 
 // Every window has a tap in the image. One that begins inside has; those that begin before it are looked at.
 Result<> check_axis(const PoolAxis& axis, const char* name) {
-  if (axis.in < 1 || axis.in >= kMostElems) return bad_operand(fmt::format("{} elements along {} cannot be pooled", axis.in, name));
-  if (axis.out < 1) return bad_operand(fmt::format("a window of {} along {} does not fit the padded input of {}", axis.kernel, name, axis.in));
+  if (axis.in < 1 || axis.in >= kMostElems)
+    return bad_operand(fmt::format("{} elements along {} cannot be pooled", axis.in, name));
+  if (axis.out < 1)
+    return bad_operand(
+        fmt::format("a window of {} along {} does not fit the padded input of {}", axis.kernel, name, axis.in));
   if (axis.adaptive) return ok;
   if (axis.start(axis.out - 1) >= axis.in) return bad_operand(fmt::format("a window along {} sees only padding", name));
   for (int64_t i = 0; i < axis.out && axis.start(i) < 0; ++i) {
@@ -127,7 +133,8 @@ Result<std::vector<Type>> infer_pool(const Program& p, const Node& node, bool di
 
 std::optional<std::string> not_quantized(const Program& p, const Node& node) {
   const auto fits = [&](ValueId id) { return p.type(id).is_q8() && p.type(id).quant->is_per_tensor(); };
-  if (!fits(node.inputs[0])) return fmt::format("operand %{} is not int8 with one scale and zero point", p[node.inputs[0]].name);
+  if (!fits(node.inputs[0]))
+    return fmt::format("operand %{} is not int8 with one scale and zero point", p[node.inputs[0]].name);
   if (!node.outputs.empty() && !fits(node.outputs[0]))
     return fmt::format("result %{} is not int8 with one scale and zero point", p[node.outputs[0]].name);
   return std::nullopt;
@@ -144,7 +151,8 @@ Result<Ints> spatial(const ImportCall& call, const char* arg, const PoolOperand&
   if (list.size() != operand.spatial)
     return call.fail("F8-0301", fmt::format("{} has {} numbers; expected {}", arg, list.size(), operand.spatial));
   for (int64_t x : list)
-    if (x < 0 || x > kLargest) return call.fail("F8-0301", fmt::format("{} = {} is out of range; supported: 0 to {}", arg, x, kLargest));
+    if (x < 0 || x > kLargest)
+      return call.fail("F8-0301", fmt::format("{} = {} is out of range; supported: 0 to {}", arg, x, kLargest));
   if (operand.spatial == 1) list.insert(list.begin(), of_height);
   return list;
 }
@@ -155,8 +163,8 @@ Result<ValueId> reshaped(ImportCall& call, ValueId x, Shape shape, bool is_resul
   return call.emit(op_reshape, {x}, attrs, is_result);
 }
 
-// How far the last window of ceil_mode reaches beyond the padding: there is one more window for a rest of the input, but
-// none that would begin in the padding behind it.
+// How far the last window of ceil_mode reaches beyond the padding: there is one more window for a rest of the input,
+// but none that would begin in the padding behind it.
 int64_t overhang_of(int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
   const int64_t reach = dilation * (kernel - 1) + 1;
   int64_t out = windows(in + 2 * pad + stride - 1, kernel, dilation, stride);
@@ -166,15 +174,14 @@ int64_t overhang_of(int64_t in, int64_t kernel, int64_t stride, int64_t pad, int
 
 }  // namespace
 
-Ints PoolOperand::sizes() const {
-  return spatial == 2 ? Ints(given.end() - 2, given.end()) : Ints{1, given.back()};
-}
+Ints PoolOperand::sizes() const { return spatial == 2 ? Ints(given.end() - 2, given.end()) : Ints{1, given.back()}; }
 
 Result<PoolOperand> pool_operand(const ImportCall& call, const char* arg, size_t dims) {
   F8_TRY(const ValueId x, call.tensor(arg));
   const Shape shape = call.program.type(x).shape;
   if (shape.size() != dims + 1 && shape.size() != dims + 2)
-    return call.fail("F8-0301", fmt::format("input has shape {}; expected rank {} or {}", shape_text(shape), dims + 1, dims + 2));
+    return call.fail("F8-0301",
+                     fmt::format("input has shape {}; expected rank {} or {}", shape_text(shape), dims + 1, dims + 2));
   return PoolOperand{x, shape, dims};
 }
 
@@ -192,8 +199,9 @@ Result<Attrs> window_attrs(const ImportCall& call, const PoolOperand& operand) {
     F8_TRY(dilation, spatial(call, "dilation", operand, 1));
   }
   F8_TRY(const bool ceil, call.boolean("ceil_mode"));
-  const bool usable = std::ranges::all_of(std::array{kernel[0], kernel[1], stride[0], stride[1], dilation[0], dilation[1]},
-                                          [](int64_t n) { return n > 0; });
+  const bool usable =
+      std::ranges::all_of(std::array{kernel[0], kernel[1], stride[0], stride[1], dilation[0], dilation[1]},
+                          [](int64_t n) { return n > 0; });
   if (!usable) return call.fail("F8-0301", "a kernel size, stride or dilation is 0");
   Attrs attrs;
   attrs.set("kernel", kernel);
@@ -241,7 +249,8 @@ Result<> emit_pool(ImportCall& call, const OpDef& op, const PoolOperand& operand
 }
 
 void leave_out_result(ImportCall& call, Elem elem, const Shape& shape, const char* what) {
-  call.results.push_back(call.program.add_value(call.name + "." + what + "_is_not_computed", {elem, shape, std::nullopt}));
+  call.results.push_back(
+      call.program.add_value(call.name + "." + what + "_is_not_computed", {elem, shape, std::nullopt}));
 }
 
 // ---- averages
@@ -258,8 +267,14 @@ int headroom(int64_t n, double scale) {
 KernelStruct window_axis(const PoolAxis& a) {
   const int64_t taps = a.adaptive ? a.in / a.out : a.kernel;
   return {"f8k::WindowAxis",
-          {{"in", a.in}, {"out", a.out}, {"taps", taps}, {"dilation", a.dilation}, {"step", a.adaptive ? taps : a.stride},
-           {"part", a.adaptive ? a.in % a.out : 0}, {"parts", a.adaptive ? a.out : 1}, {"before", a.before}}};
+          {{"in", a.in},
+           {"out", a.out},
+           {"taps", taps},
+           {"dilation", a.dilation},
+           {"step", a.adaptive ? taps : a.stride},
+           {"part", a.adaptive ? a.in % a.out : 0},
+           {"parts", a.adaptive ? a.out : 1},
+           {"before", a.before}}};
 }
 
 Pool with_merged_rows(Pool pool) {

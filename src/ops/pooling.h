@@ -42,7 +42,8 @@ struct Pool {
 // Of a node that infer_pool() accepts.
 Pool pool_of(const ir::Program& program, const ir::Node& node);
 
-// Checks operand 0 and the window attributes: every window sees an element of the image. `dilates`: the op has dilation.
+// Checks operand 0 and the window attributes: every window sees an element of the image. `dilates`: the op has
+// dilation.
 Result<std::vector<ir::Type>> infer_pool(const ir::Program& program, const ir::Node& node, bool dilates);
 
 // From int8 form on, operand 0 and the result are int8 with one scale and zero point each; else what is wrong.
@@ -67,14 +68,14 @@ Result<ir::Attrs> adaptive_attrs(const ir::ImportCall& call, const PoolOperand& 
 
 Result<> emit_pool(ir::ImportCall& call, const ir::OpDef& op, const PoolOperand& operand, ir::Attrs attrs);
 
-// Names result `index` of the call without computing it: reading it is an error that says so.
+// Names one more result of the call without computing it: the error of reading it has that name.
 void leave_out_result(ir::ImportCall& call, ir::Elem elem, const ir::Shape& shape, const char* what);
 
 // ---- averages: y = zy + R((sum of n terms x - zx) * 2^up),  R = scale * 2^-up
 // The shift keeps the first of R's two roundings far below a step: a few terms at a scale like 1/4 would show it.
 
-// The largest `up` for which n terms, |x - zx| < 2^8, shifted stay inside int32 and R has a multiplier. `scale`: the least
-// that R stands for.
+// The largest `up` for which n terms, |x - zx| < 2^8, shifted stay inside int32 and R has a multiplier. `scale`: the
+// least that R stands for.
 int headroom(int64_t n, double scale);
 
 // ---- device

@@ -136,6 +136,7 @@ class Dropper {
     for (const Node& node : p_.nodes) {
       if (channelwise(node)) continue;
       if (node.op->channels != nullptr) {
+        if (grouped(node)) forbid(node.outputs[0]);  // each group has as many
         restrict_by(node, droppable);
       } else {
         for (ValueId id : node.inputs)
@@ -152,11 +153,13 @@ class Dropper {
     }
   }
 
+  static bool grouped(const Node& node) { return node.attrs.has("groups") && node.attrs.integer("groups") != 1; }
+
   // A reader behind the group must not need the channel, or be able to fold its constant.
   void restrict_by(const Node& node, std::map<size_t, std::vector<bool>>& droppable) {
     const auto found = droppable.find(find(node.inputs[0]));
     if (found == droppable.end()) return;
-    if (node.attrs.has("groups") && node.attrs.integer("groups") != 1) {
+    if (grouped(node)) {
       droppable.erase(found);
       return;
     }

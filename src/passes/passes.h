@@ -1,6 +1,8 @@
 // Every pass: a free function on a Program, no state. pipeline.cc has their order; who reads it knows the compiler.
 #pragma once
 
+#include <functional>
+
 #include "ir/op.h"
 #include "ir/program.h"
 #include "target/target.h"
@@ -16,6 +18,7 @@ struct Context {
   InputLayout input_layout = InputLayout::nhwc;
   int64_t macs_as_given = 0;  // before any channel was dropped
   Diags reports = {};  // severity note or warning
+  std::function<void(const char* pass, const ir::Program&)> after_pass = {};  // lower() calls it, for those who watch
 };
 
 using Pass = Result<> (*)(ir::Program&, Context&);

@@ -43,7 +43,10 @@ Result<> checked(const Step& step, ir::Program& program, Context& context) {
   F8_CHECK(step.run(program, context));
   require(program.form == step.to, "a pass leaves the form that the pipeline says");
   auto verdict = ir::verify(program);
-  if (verdict) return ok;
+  if (verdict) {
+    if (context.after_pass) context.after_pass(step.name, program);
+    return ok;
+  }
   Diags diags = verdict.take_errors();
   for (Diag& diag : diags) diag.note(fmt::format("found after pass {}", step.name));
   return diags;

@@ -4,6 +4,8 @@
 #include "isa/mve/order.h"
 #include "isa/v6m/order.h"
 #include "isa/v7m/order.h"
+#include "target/dsp/dsp_stream.h"
+#include "target/stream.h"
 
 namespace fold8::target {
 namespace {
@@ -11,22 +13,27 @@ namespace {
 struct Row {
   const char* isa;
   f8k::WeightOrder gemm;
+  const StreamFormat* streams;
 };
 
 // The one place where the compiler names ISAs: each row repeats what the ISA's own folder states.
 constexpr Row kRows[] = {
-    {"v6m", f8k::v6m::kGemmOrder},
-    {"v7m", f8k::v7m::kGemmOrder},
-    {"dsp", f8k::dsp::kGemmOrder},
-    {"mve", f8k::mve::kGemmOrder},
+    {"v6m", f8k::v6m::kGemmOrder, nullptr},
+    {"v7m", f8k::v7m::kGemmOrder, nullptr},
+    {"dsp", f8k::dsp::kGemmOrder, &kDspStreams},
+    {"mve", f8k::mve::kGemmOrder, nullptr},
 };
+
+const Row& row_of(std::string_view isa) {
+  for (const Row& row : kRows)
+    if (isa == row.isa) return row;
+  throw CompilerBug("every ISA of targets.list has its row of weight orders");
+}
 
 }  // namespace
 
-f8k::WeightOrder gemm_order(const Target& target) {
-  for (const Row& row : kRows)
-    if (target.isa == row.isa) return row.gemm;
-  throw CompilerBug("every ISA of targets.list has its row of weight orders");
-}
+f8k::WeightOrder gemm_order(const Target& target) { return row_of(target.isa).gemm; }
+
+const StreamFormat* stream_format(std::string_view isa) { return row_of(isa).streams; }
 
 }  // namespace fold8::target

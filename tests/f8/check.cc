@@ -21,8 +21,6 @@ namespace {
 
 using namespace ir;
 
-using Samples = std::vector<std::vector<Tensor>>;
-
 struct Failure {
   std::string what;
 };
@@ -239,17 +237,6 @@ Tensor with_elem_of(const Type& wanted, const Tensor& tensor, const Type& type) 
   return reals;
 }
 
-Samples as_ends_of(const Program& wanted, const std::vector<ValueId>& wanted_ends, const Samples& samples,
-                      const Program& p, const std::vector<ValueId>& ends) {
-  Samples converted = samples;
-  for (auto& sample : converted)
-    for (size_t i = 0; i < sample.size(); ++i) {
-      const Tensor exported = permuted(sample[i], inverse(order_of(p, ends, i)));
-      sample[i] = permuted(with_elem_of(wanted.type(wanted_ends[i]), exported, p.type(ends[i])), order_of(wanted, wanted_ends, i));
-    }
-  return converted;
-}
-
 // The pass must not change a number. `before` and `after` are in int8 form.
 void check_equal_results(const Program& before, const Program& after, const Samples& inputs) {
   const Samples want = interpreted(before, as_ends_of(before, before.inputs, inputs, after, after.inputs));
@@ -335,6 +322,17 @@ Prepared prepared(const Case& test) {
 }
 
 }  // namespace
+
+Samples as_ends_of(const Program& wanted, const std::vector<ValueId>& wanted_ends, const Samples& samples,
+                      const Program& p, const std::vector<ValueId>& ends) {
+  Samples converted = samples;
+  for (auto& sample : converted)
+    for (size_t i = 0; i < sample.size(); ++i) {
+      const Tensor exported = permuted(sample[i], inverse(order_of(p, ends, i)));
+      sample[i] = permuted(with_elem_of(wanted.type(wanted_ends[i]), exported, p.type(ends[i])), order_of(wanted, wanted_ends, i));
+    }
+  return converted;
+}
 
 std::optional<std::string> round_trip(const Program& p) {
   const std::string text = print(p);

@@ -25,7 +25,8 @@ TIES = {"ties": 0, "off": 0}
 def program(name, x_shape, x_scale, x_zero, body, y, y_shape, y_scale, y_zero):
     """The case's text; `body` turns %x_dq into `y`, in reals."""
     lines = [f"in %x : f32{dims(x_shape)}",
-             f"%x_q = quantize %x : q8{dims(x_shape)} scale={hexf(x_scale)} zero={x_zero}", f"%x_dq = dequantize %x_q : f32{dims(x_shape)}"]
+             f"%x_q = quantize %x : q8{dims(x_shape)} scale={hexf(x_scale)} zero={x_zero}",
+             f"%x_dq = dequantize %x_q : f32{dims(x_shape)}"]
     lines += body + [f"%y_q = quantize {y} : q8{dims(y_shape)} scale={hexf(y_scale)} zero={y_zero}",
                      f"%y = dequantize %y_q : f32{dims(y_shape)}", "out %y"]
     return "\n".join(["; test: " + name, "program form=torch {"] + ["  " + line for line in lines] + ["}"]) + "\n"
@@ -73,16 +74,18 @@ class Pool:
     @property
     def name(self):
         words = [self.kind + "_pool", by(self.x)]
-        for letter, sizes, plain in [("out", self.out, None), ("k", self.kernel, None), ("s", self.stride, None), ("p", self.pad, (0, 0)),
-                                     ("d", self.dilation, (1, 1))]:
+        for letter, sizes, plain in [("out", self.out, None), ("k", self.kernel, None), ("s", self.stride, None),
+                                     ("p", self.pad, (0, 0)), ("d", self.dilation, (1, 1))]:
             words += [letter + by(sizes)] if sizes != plain else []
         words += ["ceil"] * self.ceil + ["exclude"] * (self.kind == "avg" and not self.include and not self.out)
         words += [f"divisor{self.divisor}"] * bool(self.divisor)
-        return "_".join(words + ["z" + str(self.zero).replace("-", "m")] + ["other"] * (not self.same) + ["relu"] * self.relu)
+        words += ["z" + str(self.zero).replace("-", "m")] + ["other"] * (not self.same) + ["relu"] * self.relu
+        return "_".join(words)
 
     def torch(self, x):
         if self.out:
-            return (functional.adaptive_avg_pool2d if self.kind == "avg" else functional.adaptive_max_pool2d)(x, self.out)
+            pool = functional.adaptive_avg_pool2d if self.kind == "avg" else functional.adaptive_max_pool2d
+            return pool(x, self.out)
         if self.kind == "avg":
             return functional.avg_pool2d(x, self.kernel, self.stride, self.pad, self.ceil, self.include, self.divisor)
         return functional.max_pool2d(x, self.kernel, self.stride, self.pad, self.dilation, self.ceil)
@@ -160,14 +163,19 @@ ZEROS = itertools.cycle([-128, 0, 127, -7])
 
 def window_cases(kind):
     for x, kernel, stride, pad in [
-            ((1, 1, 4, 4), (2, 2), None, (0, 0)), ((1, 3, 5, 6), (2, 2), None, (0, 0)), ((1, 4, 5, 6), (2, 2), (1, 1), (0, 0)),
-            ((1, 5, 6, 5), (3, 3), (1, 1), (1, 1)), ((1, 8, 7, 7), (3, 3), (2, 2), (1, 1)), ((1, 2, 9, 4), (5, 2), (2, 1), (2, 1)),
-            ((1, 7, 1, 9), (1, 3), (1, 2), (0, 1)), ((1, 2, 9, 1), (4, 1), (3, 1), (2, 0)), ((2, 3, 4, 3), (2, 3), (2, 1), (1, 1)),
-            ((1, 16, 4, 4), (2, 2), None, (0, 0)), ((1, 17, 3, 4), (3, 2), (1, 2), (0, 1)), ((1, 33, 3, 3), (3, 3), None, (0, 0)),
-            ((1, 31, 2, 2), (2, 2), (1, 1), (1, 1)), ((3, 1, 5, 5), (5, 5), None, (0, 0)), ((1, 2, 3, 3), (1, 1), (2, 2), (0, 0))]:
+            ((1, 1, 4, 4), (2, 2), None, (0, 0)), ((1, 3, 5, 6), (2, 2), None, (0, 0)),
+            ((1, 4, 5, 6), (2, 2), (1, 1), (0, 0)), ((1, 5, 6, 5), (3, 3), (1, 1), (1, 1)),
+            ((1, 8, 7, 7), (3, 3), (2, 2), (1, 1)), ((1, 2, 9, 4), (5, 2), (2, 1), (2, 1)),
+            ((1, 7, 1, 9), (1, 3), (1, 2), (0, 1)), ((1, 2, 9, 1), (4, 1), (3, 1), (2, 0)),
+            ((2, 3, 4, 3), (2, 3), (2, 1), (1, 1)), ((1, 16, 4, 4), (2, 2), None, (0, 0)),
+            ((1, 17, 3, 4), (3, 2), (1, 2), (0, 1)), ((1, 33, 3, 3), (3, 3), None, (0, 0)),
+            ((1, 31, 2, 2), (2, 2), (1, 1), (1, 1)), ((3, 1, 5, 5), (5, 5), None, (0, 0)),
+            ((1, 2, 3, 3), (1, 1), (2, 2), (0, 0))]:
         yield Pool(x, kernel, stride, pad, kind=kind, zero=next(ZEROS))
-    for x, kernel, stride, pad in [((1, 3, 6, 7), (2, 2), None, (0, 0)), ((1, 2, 7, 6), (3, 3), (2, 2), (0, 0)), ((1, 3, 6, 6), (3, 3), (2, 2), (1, 1)),
-                                   ((1, 2, 5, 7), (2, 2), (3, 3), (1, 1)), ((1, 3, 4, 9), (4, 4), (3, 4), (2, 2)), ((1, 1, 2, 2), (3, 3), (2, 2), (0, 0))]:
+    for x, kernel, stride, pad in [
+            ((1, 3, 6, 7), (2, 2), None, (0, 0)), ((1, 2, 7, 6), (3, 3), (2, 2), (0, 0)),
+            ((1, 3, 6, 6), (3, 3), (2, 2), (1, 1)), ((1, 2, 5, 7), (2, 2), (3, 3), (1, 1)),
+            ((1, 3, 4, 9), (4, 4), (3, 4), (2, 2)), ((1, 1, 2, 2), (3, 3), (2, 2), (0, 0))]:
         yield Pool(x, kernel, stride, pad, True, kind=kind, zero=next(ZEROS))
     for x, out in [((1, 3, 5, 7), (2, 3)), ((1, 2, 4, 3), (6, 5)), ((2, 3, 5, 4), (1, 3)), ((1, 5, 7, 7), (3, 7))]:
         yield Pool(x, out=out, kind=kind, include=False, zero=next(ZEROS))
@@ -213,9 +221,11 @@ class Mean:
 
 def mean_cases():
     flags = itertools.cycle([(False, False), (True, False), (False, True)])
-    for x, over in [((7,), (0,)), ((2, 5), (1,)), ((3, 16), (0,)), ((2, 3, 4), (1,)), ((2, 3, 4), (0, 2)), ((2, 6, 33), (2,)), ((2, 33, 3), (1,)),
-                    ((2, 3, 4, 5), (1,)), ((2, 3, 4, 5), (3,)), ((2, 3, 4, 5), (0, 2)), ((2, 3, 4, 5), (1, 3)), ((1, 3, 1, 20), (1, 2, 3)),
-                    ((2, 3, 2, 3, 2), (0, 2, 4)), ((2, 3, 2, 3, 2), (1, 3)), ((1, 1000), (1,)), ((64, 3), (0,))]:
+    for x, over in [
+            ((7,), (0,)), ((2, 5), (1,)), ((3, 16), (0,)), ((2, 3, 4), (1,)),
+            ((2, 3, 4), (0, 2)), ((2, 6, 33), (2,)), ((2, 33, 3), (1,)), ((2, 3, 4, 5), (1,)),
+            ((2, 3, 4, 5), (3,)), ((2, 3, 4, 5), (0, 2)), ((2, 3, 4, 5), (1, 3)), ((1, 3, 1, 20), (1, 2, 3)),
+            ((2, 3, 2, 3, 2), (0, 2, 4)), ((2, 3, 2, 3, 2), (1, 3)), ((1, 1000), (1,)), ((64, 3), (0,))]:
         for _ in range(2):
             keep, same = next(flags)
             yield Mean(x, over, keep, next(ZEROS), same)
@@ -252,7 +262,9 @@ class Softmax:
 
 
 def softmax_cases():
-    for x, dim in [((1, 2), 1), ((2, 3), 1), ((2, 10), 1), ((3, 12), 1), ((2, 33), 1), ((1, 100), 1), ((5, 4), 0), ((2, 3, 4), 1), ((2, 2, 3, 5), 2), ((3,), 0)]:
+    for x, dim in [
+            ((1, 2), 1), ((2, 3), 1), ((2, 10), 1), ((3, 12), 1), ((2, 33), 1),
+            ((1, 100), 1), ((5, 4), 0), ((2, 3, 4), 1), ((2, 2, 3, 5), 2), ((3,), 0)]:
         for sx in [1 / 512, 0.03, 0.11, 0.5, 8]:
             yield Softmax(x, dim, f32(sx), zero=next(ZEROS))
     yield Softmax((2, 10), 1, f32(0.07), f32(0.0039196), -128)
@@ -300,7 +312,8 @@ class BatchNorm:
 
 
 def batch_norm_cases():
-    for i, (affine, relu, bias, per_channel) in enumerate([(True, True, True, True), (True, False, False, True), (False, True, True, False)]):
+    for i, (affine, relu, bias, per_channel) in enumerate(
+            [(True, True, True, True), (True, False, False, True), (False, True, True, False)]):
         yield BatchNorm(f"batch_norm_linear_{i + 1}", (3, 12), (7, 12), bias, affine, relu, per_channel)
         yield BatchNorm(f"batch_norm_conv2d_{i + 1}", (1, 3, 5, 4), (6, 3, 3, 3), bias, affine, relu, per_channel)
 
@@ -324,15 +337,17 @@ def record_batch_norm(case, number):
     y_q = quantize(y, sy, zy)
 
     floats = lambda v: "{" + " ".join(hexf(float(a)) for a in v) + "}"
-    consts = [f"const %w : q8{dims(case.w)} {scale_text(sw, case.per_channel)} zero=0 = {w.text}", f"const %mean : f32[{outs}] = {floats(mean)}",
-              f"const %var : f32[{outs}] = {floats(var)}"]
+    consts = [f"const %w : q8{dims(case.w)} {scale_text(sw, case.per_channel)} zero=0 = {w.text}",
+              f"const %mean : f32[{outs}] = {floats(mean)}", f"const %var : f32[{outs}] = {floats(var)}"]
     consts += [f"const %b : f32[{outs}] = {floats(b)}"] * case.bias
-    consts += [f"const %gamma : f32[{outs}] = {floats(gamma)}", f"const %beta : f32[{outs}] = {floats(beta)}"] * case.affine
+    consts += [f"const %gamma : f32[{outs}] = {floats(gamma)}",
+               f"const %beta : f32[{outs}] = {floats(beta)}"] * case.affine
     op = "linear" if linear else "conv2d"
     attrs = "" if linear else " dilation=[1,1] groups=1 pad=[1,1,1,1] stride=[1,1]"
     body = consts + [f"%w_dq = dequantize %w : f32{dims(case.w)}",
                      f"%z = {op} %x_dq, %w_dq{', %b' if case.bias else ''}{attrs} : f32{dims(y.shape)}",
-                     f"%n = batch_norm %z, {'%gamma, %beta' if case.affine else '_, _'}, %mean, %var eps={hexf(1e-5)} : f32{dims(y.shape)}"]
+                     f"%n = batch_norm %z, {'%gamma, %beta' if case.affine else '_, _'}, %mean, %var "
+                     f"eps={hexf(1e-5)} : f32{dims(y.shape)}"]
     body += [f"%act = clamp %n max=inf min=0x0p+0 : f32{dims(y.shape)}"] * case.relu
     text = program(case.name, case.x, sx, zx, body, "%act" if case.relu else "%n", y.shape, sy, zy)
     return text + run_text(data.text, y_q) + "\n", y_q.flatten().numpy(), 0

@@ -4,7 +4,10 @@
 #include <arm_acle.h>
 #include <string.h>
 
+#include "isa/dsp/depthwise_asm.h"
+#include "isa/dsp/gemm.h"
 #include "isa/dsp/order.h"
+#include "isa/dsp/stream.h"
 #include "isa/v7m/isa.h"
 
 #if !defined(__ARM_FEATURE_DSP)
@@ -27,7 +30,62 @@ struct Dsp : V7m {
     acc[1] = sum1;
   }
 
+  // ---- matrix kernels that read a stream (isa/dsp/stream.h)
+
+  static constexpr int32_t kStreamPixels = dsp::kStreamPixels;
+
+  // Widens `bytes` of one pixel's window, from its byte `at` (a multiple of 4), into the buffer of `pixels` pixels. Up to
+  // three values beyond `bytes` are written too; their weights are zeros.
+  static void load(const int8_t* x, int32_t bytes, int32_t at, int32_t pixel, int32_t pixels, uint32_t* buffer) {
+    uint32_t* to = buffer + at / 4 * 2 * pixels + pixel * 2;
+    const int32_t step = 2 * pixels;
+    for (; bytes >= 8; bytes -= 8, x += 8, to += 2 * step) {
+      widen(word(x, 4), to);
+      widen(word(x + 4, 4), to + step);
+    }
+    if (bytes >= 4) {
+      widen(word(x, 4), to);
+      bytes -= 4;
+      x += 4;
+      to += step;
+    }
+    if (bytes > 0) widen(word(x, bytes), to);
+  }
+
+  // Every channel of 1 or 2 pixels whose windows are in the buffer; y[i]: where pixel i's channels start.
+  static void gemm(const int32_t* stream, int32_t ins, int32_t pixels, const uint32_t* buffer, int8_t* const* y) {
+    const int32_t padded = dsp::stream_ins(ins);
+    const dsp::GemmArguments arguments = {stream + stream[0], buffer, buffer + padded / 2 * pixels,
+                                          y[0], y[pixels - 1], static_cast<uint32_t>(padded / 8 & 1)};
+    ++stream;
+    if (pixels == 2) {
+      dsp::gemm_two_pixels_asm(stream, &arguments);
+    } else {
+      dsp::gemm_one_pixel_asm(stream, &arguments);
+    }
+  }
+
+  // Depthwise over a stream (isa/dsp/depthwise.h): `pixels` neighbours whose windows are `step` bytes apart. taps: of the
+  // first of them, an even number of pointers, which are changed.
+  static void depthwise(const int32_t* stream, int32_t channels, int32_t taps, const int8_t** pointers, int32_t step, int32_t pixels,
+                        int8_t* y) {
+    const dsp::DepthwiseArguments arguments = {stream,
+                                               stream + dsp::depthwise_blocks(channels) * dsp::depthwise_block_words(taps),
+                                               pointers,
+                                               pointers + 2 * dsp::depthwise_pairs(taps),
+                                               y,
+                                               step,
+                                               channels,
+                                               pixels};
+    dsp::depthwise_asm(&arguments);
+  }
+
  private:
+  static void widen(int8x4_t x, uint32_t* to) {
+    to[0] = static_cast<uint32_t>(__sxtb16(x));
+    to[1] = static_cast<uint32_t>(odd_bytes(x));
+  }
+
   // The first `n` <= 4 bytes at p as one word, zeros above.
   static int8x4_t word(const int8_t* p, int32_t n) {
     int8x4_t bits = 0;

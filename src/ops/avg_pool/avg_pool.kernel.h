@@ -1,10 +1,10 @@
-// Average of each window of each channel, NHWC int8. One sum per window and channel, one multiplication, no division but
-// where a count is so large that no multiplier stands for it exactly (kDivide: once for thousands of additions).
+// Average of each window of each channel, NHWC int8. One sum per window and channel, one multiplication, no division
+// but where a count is so large that no multiplier stands for it exactly (kDivide: once for thousands of additions).
 //   kept parameters:   y = clamp(round((sum x + zx * padding) / count)), half away from zero
 //   other parameters:  y = clamp(zy + R(sum (x - zx) * 2^up)),  R = sx / (sy * count) * 2^-up
 // Both are requantize((sum x + offset) << up, rescales[of the window's count]): docs/arithmetic.md "Pooling".
-// avg_pool_row makes one output row from pointers to its input rows: a whole tensor and a ring of rows are the same kernel
-// under different pointers.
+// avg_pool_row makes one output row from pointers to its input rows: a whole tensor and a ring of rows are the same
+// kernel under different pointers.
 #pragma once
 
 #include "core/requantize.h"
@@ -54,34 +54,34 @@ inline int8_t average(int32_t sum, const Averaging& a, const Output& out) {
   return requantize<Isa>(static_cast<int32_t>(static_cast<uint32_t>(sum) << a.up), a.rescale, out);
 }
 
-// The average of one window for all channels: `bytes` of each of its rows, from byte `at` on.
+// acc[j] += the elements of channel j of a window, for kLanes neighbouring channels: `bytes` of each row, from byte
+// `at` on.
+template <int32_t kLanes>
+inline void add_window(int32_t channels, const int8_t* const* rows, int32_t row_count, int32_t at, int32_t bytes,
+                       int32_t* acc) {
+  int32_t sum[kLanes];
+  for (int32_t j = 0; j < kLanes; ++j) sum[j] = acc[j];
+  for (int32_t i = 0; i < row_count; ++i) {
+    const int8_t* x = rows[i] + at;
+    for (int32_t k = 0; k < bytes; k += channels, x += channels)
+      for (int32_t j = 0; j < kLanes; ++j) sum[j] += x[j];
+  }
+  for (int32_t j = 0; j < kLanes; ++j) acc[j] = sum[j];
+}
+
+// The average of one window for all channels, four at a time.
 template <class Isa, bool kDivide>
 inline void avg_pool_window(int32_t channels, const int8_t* const* rows, int32_t row_count, int32_t at, int32_t bytes,
                             const Averaging& a, const Output& out, int8_t* y) {
-  int32_t c = 0;
-  for (; c + 4 <= channels; c += 4) {
-    int32_t sum0 = a.offset, sum1 = a.offset, sum2 = a.offset, sum3 = a.offset;
-    for (int32_t i = 0; i < row_count; ++i) {
-      const int8_t* x = rows[i] + at + c;
-      for (int32_t k = 0; k < bytes; k += channels, x += channels) {
-        sum0 += x[0];
-        sum1 += x[1];
-        sum2 += x[2];
-        sum3 += x[3];
-      }
+  for (int32_t c = 0; c < channels; c += 4) {
+    const int32_t lanes = channels - c < 4 ? channels - c : 4;
+    int32_t acc[4] = {a.offset, a.offset, a.offset, a.offset};
+    if (lanes == 4) {
+      add_window<4>(channels, rows, row_count, at + c, bytes, acc);
+    } else {
+      for (int32_t j = 0; j < lanes; ++j) add_window<1>(channels, rows, row_count, at + c + j, bytes, acc + j);
     }
-    y[c] = average<Isa, kDivide>(sum0, a, out);
-    y[c + 1] = average<Isa, kDivide>(sum1, a, out);
-    y[c + 2] = average<Isa, kDivide>(sum2, a, out);
-    y[c + 3] = average<Isa, kDivide>(sum3, a, out);
-  }
-  for (; c < channels; ++c) {
-    int32_t sum = a.offset;
-    for (int32_t i = 0; i < row_count; ++i) {
-      const int8_t* x = rows[i] + at + c;
-      for (int32_t k = 0; k < bytes; k += channels) sum += x[k];
-    }
-    y[c] = average<Isa, kDivide>(sum, a, out);
+    for (int32_t j = 0; j < lanes; ++j) y[c + j] = average<Isa, kDivide>(acc[j], a, out);
   }
 }
 
@@ -89,7 +89,8 @@ inline void avg_pool_window(int32_t channels, const int8_t* const* rows, int32_t
 // rescales: null when kDivide.
 template <class Isa, bool kDivide>
 void avg_pool_row(const AvgPool& s, const WindowAxis& across, const Counted& columns, const Output& out,
-                  const int8_t* const* rows, int32_t row_count, int32_t counted_rows, const Rescale* rescales, int8_t* y) {
+                  const int8_t* const* rows, int32_t row_count, int32_t counted_rows, const Rescale* rescales,
+                  int8_t* y) {
   const int32_t row_base = (counted_rows - s.least_rows) * s.row_pitch;
   WindowWalk walk = first_window(across);
   for (int32_t ox = 0; ox < across.out; ++ox, next_window(across, walk), y += s.channels) {
@@ -103,7 +104,8 @@ void avg_pool_row(const AvgPool& s, const WindowAxis& across, const Counted& col
   }
 }
 
-// x [batch][down.in][across.in][channels], y [batch][down.out][across.out][channels]; no window has more than kMaxRows rows.
+// x [batch][down.in][across.in][channels], y [batch][down.out][across.out][channels]; no window has more than kMaxRows
+// rows.
 template <class Isa, bool kDivide, int32_t kMaxRows>
 void avg_pool(const AvgPool& s, const WindowAxis& down, const WindowAxis& across, const Counted& rows_counted,
               const Counted& columns_counted, const Output& out, const int8_t* x, const Rescale* rescales, int8_t* y) {

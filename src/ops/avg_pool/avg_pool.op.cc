@@ -5,9 +5,11 @@
 //   packed  avg_pool %x, %rescale ...      %rescale: one entry for each count of rows and of columns that windows have;
 //           absent where the kernel divides
 //
-// Equal parameters and no divisor:  y = clamp(round((sum x + zx * padding) / count)), half away from zero, as TFLite does.
-// Otherwise:                        y = clamp(zy + R(sum (x - zx) * 2^up)), R = sx / (sy * count or divisor) * 2^-up, with
-//                                   headroom() for `up`. docs/arithmetic.md "Pooling".
+// Equal parameters and no divisor, as TFLite does, half away from zero:
+//   y = clamp(round((sum x + zx * padding) / count))
+// Otherwise, with headroom() for `up`; the sum is never rounded to an average first:
+//   y = clamp(zy + R(sum (x - zx) * 2^up)), R = sx / (sy * count or divisor) * 2^-up
+// docs/arithmetic.md "Pooling".
 #include <algorithm>
 
 #include "ops/pooling.h"
@@ -33,7 +35,8 @@ Result<> import_pool(ImportCall& call, size_t dims) {
   F8_TRY(Attrs attrs, window_attrs(call, x));
   F8_TRY(const bool include, call.boolean("count_include_pad"));
   attrs.set("count_include_pad", int64_t{include});
-  const bool divides = call.args.contains("divisor_override") && !std::holds_alternative<std::monostate>(call.args.find("divisor_override")->second);
+  const bool divides = call.args.contains("divisor_override") &&
+                       !std::holds_alternative<std::monostate>(call.args.find("divisor_override")->second);
   if (divides) {
     F8_TRY(const int64_t divisor, call.integer("divisor_override"));
     attrs.set("divisor", divisor);
@@ -46,8 +49,14 @@ Result<> import_pool2d(ImportCall& call) { return import_pool(call, 2); }
 Result<> import_adaptive1d(ImportCall& call) { return import_adaptive(call, 1); }
 Result<> import_adaptive2d(ImportCall& call) { return import_adaptive(call, 2); }
 
-constexpr Param kPool1d[] = {{"self"}, {"kernel_size"}, {"stride", "[]"}, {"padding", "[0]"}, {"ceil_mode", "false"}, {"count_include_pad", "true"}};
-constexpr Param kPool2d[] = {{"self"},    {"kernel_size"}, {"stride", "[]"}, {"padding", "[0]"}, {"ceil_mode", "false"}, {"count_include_pad", "true"},
+constexpr Param kPool1d[] = {{"self"},           {"kernel_size"},        {"stride", "[]"},
+                             {"padding", "[0]"}, {"ceil_mode", "false"}, {"count_include_pad", "true"}};
+constexpr Param kPool2d[] = {{"self"},
+                             {"kernel_size"},
+                             {"stride", "[]"},
+                             {"padding", "[0]"},
+                             {"ceil_mode", "false"},
+                             {"count_include_pad", "true"},
                              {"divisor_override", "null"}};
 constexpr Param kAdaptive[] = {{"self"}, {"output_size"}};
 constexpr ImportRow kImports[] = {
@@ -84,7 +93,13 @@ Averages without_shift(const Program& p, const Node& node) {
   const Quant& x = *p.type(node.inputs[0]).quant;
   const Quant& y = *p.type(node.outputs[0]).quant;
   const int64_t divisor = node.attrs.has("divisor") ? node.attrs.integer("divisor") : 0;
-  return {pool_of(p, node), node.attrs.integer("count_include_pad") != 0, divisor, divisor == 0 && x == y, x.scale() / y.scale(), x.zero, y.zero,
+  return {pool_of(p, node),
+          node.attrs.integer("count_include_pad") != 0,
+          divisor,
+          divisor == 0 && x == y,
+          x.scale() / y.scale(),
+          x.zero,
+          y.zero,
           clamp_bounds(node)};
 }
 
@@ -119,8 +134,8 @@ std::optional<std::string> problem(const Program& p, const Node& node) {
   if (rows.most * columns.most > kMostCounted)
     return fmt::format("a window of {} elements; supported: up to {}", rows.most * columns.most, kMostCounted);
   if (!a.exact && !quant::make_rescale(a.scale(rows.least * columns.least)))
-    return fmt::format("scale {} / scale {} is not below 2^{}", p.type(node.inputs[0]).quant->scale(), p.type(node.outputs[0]).quant->scale(),
-                       quant::kMaxLeftShift);
+    return fmt::format("scale {} / scale {} is not below 2^{}", p.type(node.inputs[0]).quant->scale(),
+                       p.type(node.outputs[0]).quant->scale(), quant::kMaxLeftShift);
   return std::nullopt;
 }
 
@@ -129,7 +144,8 @@ std::optional<std::string> problem(const Program& p, const Node& node) {
 Result<> check_attributes(const Node& node) {
   F8_CHECK(check_clamp(node));
   const Attr* include = node.attrs.find("count_include_pad");
-  if (include == nullptr || (*include != Attr{int64_t{0}} && *include != Attr{int64_t{1}})) return bad_operand("needs count_include_pad=0 or 1");
+  if (include == nullptr || (*include != Attr{int64_t{0}} && *include != Attr{int64_t{1}}))
+    return bad_operand("needs count_include_pad=0 or 1");
   const Attr* divisor = node.attrs.find("divisor");
   if (divisor == nullptr) return ok;
   const auto* n = std::get_if<int64_t>(divisor);
@@ -155,9 +171,12 @@ Result<> integerize(Program& p, Node& node) {
 
 // ---- meaning
 
-int64_t divide_away(int64_t sum, int64_t count) { return (sum < 0 ? -1 : 1) * ((2 * std::abs(sum) + count) / (2 * count)); }
+int64_t divide_away(int64_t sum, int64_t count) {
+  return (sum < 0 ? -1 : 1) * ((2 * std::abs(sum) + count) / (2 * count));
+}
 
-// Calls of(sum of x, elements inside, rows counted, columns counted) for every window and stores the clamp of what it gives.
+// Calls of(sum of x, elements inside, rows counted, columns counted) for every window and stores the clamp of what it
+// gives.
 template <class Average>
 void store_all(const Evaluation& e, const Averages& a, Average of) {
   const Pool& pool = a.pool;
@@ -195,9 +214,11 @@ void evaluate_packed(const Evaluation& e) {
   const Counts rows_seen = counts(a.pool.h, a.padding_counts);
   const Counts columns_seen = counts(a.pool.w, a.padding_counts);
   store_all(e, a, [&](int64_t sum, int64_t inside, int64_t rows, int64_t columns) {
-    const int64_t at = table.size() == 1 ? 0 : (rows - rows_seen.least) * columns_seen.size() + columns - columns_seen.least;
+    const int64_t at =
+        table.size() == 1 ? 0 : (rows - rows_seen.least) * columns_seen.size() + columns - columns_seen.least;
     const int64_t offset = a.zx * ((a.exact ? rows * columns : 0) - inside);
-    return (a.exact ? 0 : a.zy) + quant::apply(table[static_cast<size_t>(at)], static_cast<int32_t>(a.shifted(sum + offset)));
+    return (a.exact ? 0 : a.zy) +
+           quant::apply(table[static_cast<size_t>(at)], static_cast<int32_t>(a.shifted(sum + offset)));
   });
 }
 
@@ -206,8 +227,8 @@ void evaluate(const Evaluation& e) { has_input(e.node, 1) ? evaluate_packed(e) :
 // ---- packing
 
 // A Rescale of shift 0, so of one rounding, that divides every sum of `count` int8 exactly; nullopt if there is none.
-// m = floor(2^31 / count) + 1 lies above 2^31 / count, so a tie lands beyond the half, away from zero. It is too far above
-// for large counts: e = m * count - 2^31 must keep |sum| * e below 2^30. Here every sum there can be is tried.
+// m = floor(2^31 / count) + 1 lies above 2^31 / count, so a tie lands beyond the half, away from zero. It is too far
+// above for large counts: e = m * count - 2^31 must keep |sum| * e below 2^30. Here every sum there can be is tried.
 std::optional<quant::Rescale> exact_reciprocal(int64_t count) {
   const int64_t m = count == 1 ? INT32_MAX : (int64_t{1} << 31) / count + 1;
   const int64_t most = 128 * count;
@@ -239,7 +260,8 @@ Result<> pack(Program& p, Node& node, const target::Target&) {
   const auto table = table_of(averages(p, node));
   if (!table) return ok;
   const Shape shape = {static_cast<int64_t>(table->size())};
-  node.inputs.push_back(p.add_constant(node.name + ".rescale", {Elem::rescale, shape, {}}, make_tensor(Elem::rescale, shape, *table)));
+  node.inputs.push_back(
+      p.add_constant(node.name + ".rescale", {Elem::rescale, shape, {}}, make_tensor(Elem::rescale, shape, *table)));
   return ok;
 }
 
@@ -259,15 +281,24 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   const Counts columns = counts(pool.w, a.padding_counts);
   const bool one = divides || p.type(node.inputs[1]).elems() == 1;
   const KernelStruct shape{"f8k::AvgPool",
-                           {{"batch", pool.batch}, {"channels", pool.channels}, {"zero", a.zx}, {"of_counted", a.exact ? 1 : 0},
-                            {"least_rows", rows.least}, {"least_columns", columns.least}, {"row_pitch", one ? 0 : columns.size()},
-                            {"column_pitch", one ? 0 : 1}, {"up", a.up}}};
-  return {{.function = "f8k::avg_pool",
-           .header = "ops/avg_pool/avg_pool.kernel.h",
-           .template_args = {divides ? "true" : "false", std::to_string(pool.h.most_taps())},
-           .args = {shape, window_axis(pool.h), window_axis(pool.w), counted(pool.h, a.padding_counts), counted(pool.w, a.padding_counts),
-                    KernelStruct{"f8k::Output", {{"zero", a.exact ? 0 : a.zy}, {"lo", a.bounds.lo}, {"hi", a.bounds.hi}}},
-                    KernelPointer{node.inputs[0]}, KernelPointer{divides ? ValueId::none : node.inputs[1]}, KernelPointer{node.outputs[0]}}}};
+                           {{"batch", pool.batch},
+                            {"channels", pool.channels},
+                            {"zero", a.zx},
+                            {"of_counted", a.exact ? 1 : 0},
+                            {"least_rows", rows.least},
+                            {"least_columns", columns.least},
+                            {"row_pitch", one ? 0 : columns.size()},
+                            {"column_pitch", one ? 0 : 1},
+                            {"up", a.up}}};
+  return {
+      {.function = "f8k::avg_pool",
+       .header = "ops/avg_pool/avg_pool.kernel.h",
+       .template_args = {divides ? "true" : "false", std::to_string(pool.h.most_taps())},
+       .args = {shape, window_axis(pool.h), window_axis(pool.w), counted(pool.h, a.padding_counts),
+                counted(pool.w, a.padding_counts),
+                KernelStruct{"f8k::Output", {{"zero", a.exact ? 0 : a.zy}, {"lo", a.bounds.lo}, {"hi", a.bounds.hi}}},
+                KernelPointer{node.inputs[0]}, KernelPointer{divides ? ValueId::none : node.inputs[1]},
+                KernelPointer{node.outputs[0]}}}};
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 //   torch   batch_norm %x, %weight, %bias, %mean, %var eps=      weight and bias may be absent
 //
 // There is no kernel: a batch norm belongs to the weights of the linear or convolution before it. With
-// g = weight / sqrt(var + eps), simplify scales output channel c's weights by g[c] (quantized ones by their scale, exactly)
-// and makes the bias b * g + bias - mean * g.
+// g = weight / sqrt(var + eps), simplify scales output channel c's weights by g[c] (quantized ones by their scale,
+// exactly) and makes the bias b * g + bias - mean * g.
 #include <algorithm>
 
 #include "ops/constants.h"
@@ -27,7 +27,8 @@ Result<> emit(ImportCall& call) {
     operands.push_back(id);
   }
   if (operands[3] == ValueId::none || operands[4] == ValueId::none)
-    return call.fail("F8-0301", "takes its statistics from the input: it has no running mean and variance").note("train with track_running_stats=True");
+    return call.fail("F8-0301", "takes its statistics from the input: it has no running mean and variance")
+        .note("train with track_running_stats=True");
   F8_TRY(const double eps, call.number("eps"));
   Attrs attrs;
   attrs.set("eps", eps);
@@ -37,7 +38,9 @@ Result<> emit(ImportCall& call) {
 
 Result<> import_batch_norm(ImportCall& call) {
   F8_TRY(const bool training, call.boolean("training"));
-  if (training) return call.fail("F8-0301", "takes its statistics from the input, as in training").note("call model.eval() before export");
+  if (training)
+    return call.fail("F8-0301", "takes its statistics from the input, as in training")
+        .note("call model.eval() before export");
   return emit(call);
 }
 
@@ -49,9 +52,11 @@ Result<> import_native(ImportCall& call) {
   return ok;
 }
 
-constexpr Param kBatchNorm[] = {{"input"},    {"weight", "null"},  {"bias", "null"},   {"running_mean", "null"},   {"running_var", "null"},
-                                {"training"}, {"momentum", "0.1"}, {"eps", "1e-05"}, {"cudnn_enabled", "true"}};
-constexpr Param kNative[] = {{"input"}, {"weight", "null"}, {"bias", "null"}, {"running_mean"}, {"running_var"}, {"momentum", "0.1"}, {"eps", "1e-05"}};
+constexpr Param kBatchNorm[] = {
+    {"input"},    {"weight", "null"},  {"bias", "null"}, {"running_mean", "null"}, {"running_var", "null"},
+    {"training"}, {"momentum", "0.1"}, {"eps", "1e-05"}, {"cudnn_enabled", "true"}};
+constexpr Param kNative[] = {{"input"},       {"weight", "null"},  {"bias", "null"}, {"running_mean"},
+                             {"running_var"}, {"momentum", "0.1"}, {"eps", "1e-05"}};
 constexpr ImportRow kImports[] = {
     {"torch.ops.aten.batch_norm.default", kBatchNorm, import_batch_norm},
     {"torch.ops.aten._native_batch_norm_legit_no_training.default", kNative, import_native},
@@ -63,12 +68,14 @@ Result<std::vector<Type>> infer(const Program& p, const Node& node) {
   F8_CHECK(expect_operands(node, 1, 5));
   if (!has_input(node, 3) || !has_input(node, 4)) return bad_operand("needs mean and variance");
   const Type& x = p.type(node.inputs[0]);
-  if (x.shape.size() < 2) return bad_operand(fmt::format("input has shape {}; expected rank 2 or more", shape_text(x.shape)));
+  if (x.shape.size() < 2)
+    return bad_operand(fmt::format("input has shape {}; expected rank 2 or more", shape_text(x.shape)));
   for (size_t i = 1; i < 5; ++i) {
     if (!has_input(node, i)) continue;
     const Type& type = p.type(node.inputs[i]);
     if (type.elem != Elem::f32 || type.shape != Shape{x.shape[1]})
-      return bad_operand(fmt::format("%{} is {}{}; expected one float for each of {} channels", p[node.inputs[i]].name, elem_name(type.elem), shape_text(type.shape), x.shape[1]));
+      return bad_operand(fmt::format("%{} is {}{}; expected one float for each of {} channels", p[node.inputs[i]].name,
+                                     elem_name(type.elem), shape_text(type.shape), x.shape[1]));
   }
   const Attr* eps = node.attrs.find("eps");
   if (eps == nullptr || !std::holds_alternative<double>(*eps)) return bad_operand("needs eps=, a real");
@@ -80,8 +87,10 @@ Result<std::vector<Type>> infer(const Program& p, const Node& node) {
 
 Diag cannot_fold(const Program& p, const Node& node, std::string why) {
   return p.error_at(node, "F8-0302", std::move(why))
-      .note("a batch norm is folded into the linear or convolution whose result it alone reads: keep them neighbours, and let "
-            "prepare_pt2e, on a model in eval mode, fold them before it quantizes");
+      .note(
+          "a batch norm is folded into the linear or convolution whose result it alone reads: keep them neighbours, "
+          "and let "
+          "prepare_pt2e, on a model in eval mode, fold them before it quantizes");
 }
 
 // y = g * x + shift, channel by channel.
@@ -95,7 +104,8 @@ Result<Affine> affine(const Program& p, const Node& node) {
     return std::vector<double>(static_cast<size_t>(p.type(node.inputs[0]).shape[1]), absent);
   };
   for (size_t i = 1; i < 5; ++i)
-    if (has_input(node, i) && !p[node.inputs[i]].is_constant()) return cannot_fold(p, node, fmt::format("%{} is computed at run time", p[node.inputs[i]].name));
+    if (has_input(node, i) && !p[node.inputs[i]].is_constant())
+      return cannot_fold(p, node, fmt::format("%{} is computed at run time", p[node.inputs[i]].name));
   const auto weight = floats(1, 1);
   const auto bias = floats(2, 0);
   const auto mean = floats(3, 0);
@@ -106,7 +116,8 @@ Result<Affine> affine(const Program& p, const Node& node) {
     const double g = weight[c] / std::sqrt(var[c] + eps);
     a.gain.push_back(g);
     a.shift.push_back(bias[c] - mean[c] * g);
-    if (!std::isfinite(g) || !std::isfinite(a.shift[c])) return cannot_fold(p, node, fmt::format("channel {} has a gain or a bias that is not finite", c));
+    if (!std::isfinite(g) || !std::isfinite(a.shift[c]))
+      return cannot_fold(p, node, fmt::format("channel {} has a gain or a bias that is not finite", c));
   }
   return a;
 }
@@ -121,7 +132,9 @@ Node* weighted_before(Program& p, const Node& node) {
     const bool on_axis_1 = above->op->has(trait::channels_last) ? shape.size() == 4 : shape.size() == 2;
     if (above->op->has(trait::weighted)) return on_axis_1 && !above->attrs.has("layout") ? above : nullptr;
     const Shape& from = p.type(above->inputs[0]).shape;
-    if (!above->op->has(trait::shape_only) || from.size() < 2 || shape.size() < 2 || from[0] != shape[0] || from[1] != shape[1]) return nullptr;
+    if (!above->op->has(trait::shape_only) || from.size() < 2 || shape.size() < 2 || from[0] != shape[0] ||
+        from[1] != shape[1])
+      return nullptr;
     reader = above;
     x = above->inputs[0];
   }
@@ -131,24 +144,29 @@ Node* weighted_before(Program& p, const Node& node) {
 const Value* constant_behind(const Program& p, ValueId id) {
   if (p[id].is_constant()) return &p[id];
   const Node* source = p.producer(id);
-  if (source == nullptr || !source->op->has(trait::is_dequantize) || !p[source->inputs[0]].is_constant()) return nullptr;
+  if (source == nullptr || !source->op->has(trait::is_dequantize) || !p[source->inputs[0]].is_constant())
+    return nullptr;
   return &p[source->inputs[0]];
 }
 
 // Weights as rows, one for each output channel.
-size_t row_size(const Value& w) { return w.type.shape[0] == 0 ? 1 : static_cast<size_t>(w.type.elems() / w.type.shape[0]); }
+size_t row_size(const Value& w) {
+  return w.type.shape[0] == 0 ? 1 : static_cast<size_t>(w.type.elems() / w.type.shape[0]);
+}
 
 ValueId scaled_floats(Program& p, const Value& w, const std::vector<double>& gain) {
   std::vector<float> data;
   const auto old = w.constant->as<float>();
-  for (size_t i = 0; i < old.size(); ++i) data.push_back(static_cast<float>(static_cast<double>(old[i]) * gain[i / row_size(w)]));
+  for (size_t i = 0; i < old.size(); ++i)
+    data.push_back(static_cast<float>(static_cast<double>(old[i]) * gain[i / row_size(w)]));
   return p.add_constant(w.name, w.type, make_tensor(Elem::f32, w.type.shape, data));
 }
 
 // Integers stay, but for their sign; scales become one for each output channel.
 Result<ValueId> scaled_integers(Program& p, const Node& node, const Value& w, const std::vector<double>& gain) {
   const Quant& q = *w.type.quant;
-  if (q.zero != 0 || (!q.is_per_tensor() && q.axis != 0)) return cannot_fold(p, node, fmt::format("weight %{} is not symmetric, per tensor or per output channel", w.name));
+  if (q.zero != 0 || (!q.is_per_tensor() && q.axis != 0))
+    return cannot_fold(p, node, fmt::format("weight %{} is not symmetric, per tensor or per output channel", w.name));
   Type type = w.type;
   type.quant = Quant{{}, 0, 0};
   std::vector<int> signs;
@@ -163,7 +181,9 @@ Result<ValueId> scaled_integers(Program& p, const Node& node, const Value& w, co
   for (size_t i = 0; i < old.size(); ++i) {
     const size_t o = i / row_size(w);
     if (signs[o] < 0 && old[i] == -128)
-      return cannot_fold(p, node, fmt::format("channel {} has gain {} and weight %{} a -128 in it, whose negative is no int8", o, gain[o], w.name));
+      return cannot_fold(p, node,
+                         fmt::format("channel {} has gain {} and weight %{} a -128 in it, whose negative is no int8", o,
+                                     gain[o], w.name));
     data.push_back(static_cast<int8_t>(signs[o] * old[i]));
   }
   return p.add_constant(w.name, type, make_tensor(Elem::i8, type.shape, data));
@@ -172,7 +192,8 @@ Result<ValueId> scaled_integers(Program& p, const Node& node, const Value& w, co
 // b * g + shift
 std::vector<float> folded_bias(const std::vector<double>& bias, const Affine& a) {
   std::vector<float> result;
-  for (size_t c = 0; c < a.gain.size(); ++c) result.push_back(static_cast<float>((bias.empty() ? 0 : bias[c]) * a.gain[c] + a.shift[c]));
+  for (size_t c = 0; c < a.gain.size(); ++c)
+    result.push_back(static_cast<float>((bias.empty() ? 0 : bias[c]) * a.gain[c] + a.shift[c]));
   return result;
 }
 
@@ -182,12 +203,16 @@ Result<bool> simplify(Program& p, Node& node) {
   if (p.users(y).empty() && !p.is_output(y)) return false;
   F8_TRY(const Affine a, affine(p, node));
   Node* before = weighted_before(p, node);
-  if (before == nullptr) return cannot_fold(p, node, "does not follow a linear or a convolution whose result it alone reads");
-  if (before->attrs.has("min")) return cannot_fold(p, node, fmt::format("an activation stands between it and {}", before->name));
+  if (before == nullptr)
+    return cannot_fold(p, node, "does not follow a linear or a convolution whose result it alone reads");
+  if (before->attrs.has("min"))
+    return cannot_fold(p, node, fmt::format("an activation stands between it and {}", before->name));
   const Value* found = constant_behind(p, before->inputs[1]);
-  if (found == nullptr) return cannot_fold(p, node, fmt::format("weight %{} is computed at run time", p[before->inputs[1]].name));
+  if (found == nullptr)
+    return cannot_fold(p, node, fmt::format("weight %{} is computed at run time", p[before->inputs[1]].name));
   const Value w = *found;
-  if (w.type.elem != Elem::f32 && !w.type.is_q8()) return cannot_fold(p, node, fmt::format("weight %{} is {}", w.name, elem_name(w.type.elem)));
+  if (w.type.elem != Elem::f32 && !w.type.is_q8())
+    return cannot_fold(p, node, fmt::format("weight %{} is {}", w.name, elem_name(w.type.elem)));
 
   std::vector<double> reals;
   if (has_input(*before, 2)) {
@@ -198,7 +223,8 @@ Result<bool> simplify(Program& p, Node& node) {
   }
   const std::string name = before->name;
   before->inputs.resize(3, ValueId::none);
-  before->inputs[2] = p.add_constant(name + ".bias", f32({w.type.shape[0]}), make_tensor(Elem::f32, {w.type.shape[0]}, folded_bias(reals, a)));
+  before->inputs[2] = p.add_constant(name + ".bias", f32({w.type.shape[0]}),
+                                     make_tensor(Elem::f32, {w.type.shape[0]}, folded_bias(reals, a)));
   before->places.insert(before->places.end(), node.places.begin(), node.places.end());
   const ValueId x = node.inputs[0];
   if (w.type.elem == Elem::f32) {

@@ -79,7 +79,7 @@ void evaluate(const Evaluation& e) {
 
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target&) {
   return {{.function = "f8k::clamp_elements",
-           .header = "ops/clamp/clamp.kernel.h",
+           .header = "core/clamp_elements.h",
            .template_args = {},
            .args = {KernelInt{"elems", p.type(node.outputs[0]).elems()}, KernelInt{"lo", node.attrs.integer("min")},
                     KernelInt{"hi", node.attrs.integer("max")}, KernelPointer{node.inputs[0]}, KernelPointer{node.outputs[0]}}}};

@@ -4,6 +4,7 @@
 //           x [N,C,H,W], w [O,C/g,kh,kw], b [O] -> [N,O,oh,ow]
 //   int8    the same over q8, constant q8, constant q32, [clamp=[lo,hi]]; with layout="nhwc" x and y are [N,H,W,C]
 //   packed  conv2d %x, %w, %kernel_sum, %rescale ... outs kernel=[h,w] order   w: i8[bytes] in the target's order
+//           conv2d %x, %stream ... outs kernel=[h,w] stream=isa                all three in one stream for each group
 //
 // Scratch: one window, where some window is not contiguous in memory (padding, dilation, groups); the kernel then reads
 // a copy of it. Depthwise: one pixel of padding. Known ahead of time, part of the arena, overwritten by each call: no state.
@@ -139,7 +140,11 @@ struct Geometry {
 
   int64_t group_ins() const { return ins / groups; }
   bool depthwise() const { return groups > 1 && groups == ins; }
+  int64_t group_outs() const { return outs / groups; }
+  bool one_output_a_channel() const { return depthwise() && outs == ins; }
   int64_t segment() const { return kernel_w * group_ins(); }  // bytes of a window in one row
+  int64_t stream_segment() const { return (segment() + 3) / 4 * 4; }
+  int64_t stream_ins() const { return kernel_h * stream_segment(); }
   bool pads() const { return top + bottom + left + right != 0; }
   bool windows_are_contiguous() const { return groups == 1 && (dilation_w == 1 || kernel_w == 1) && !pads(); }
 };
@@ -220,7 +225,7 @@ Result<> check_operands(const Program& p, const Node& node) {
 }
 
 Result<std::vector<Type>> infer(const Program& p, const Node& node) {
-  F8_CHECK(packed(p) ? expect_operands(node, 4, 4) : expect_operands(node, 2, 3));
+  F8_CHECK(packed(p) ? expect_operands(node, 2, 4) : expect_operands(node, 2, 3));
   F8_CHECK(check_attributes(node));
   F8_CHECK(check_operands(p, node));
   const Geometry g = geometry(p, node);
@@ -335,17 +340,65 @@ f8k::WeightOrder order_of(const Node& node) {
   return {static_cast<int32_t>(list[0]), static_cast<int32_t>(list[1])};
 }
 
+// The weights, sums and scales that the kernel is given, from either packing.
+class Given {
+ public:
+  Given(const Evaluation& e, const Geometry& g) : g_(g) {
+    if (e.node.attrs.has("stream")) {
+      read_streams(e);
+      return;
+    }
+    order_ = order_of(e.node);
+    weights_ = e.in[1]->as<int8_t>();
+    const auto sums = e.in[2]->as<int32_t>();
+    const auto scale = e.in[3]->as<quant::Rescale>();
+    sums_.assign(sums.begin(), sums.end());
+    rescales_.assign(scale.begin(), scale.end());
+  }
+
+  int64_t sum(int64_t o) const { return sums_[static_cast<size_t>(o)]; }
+  std::span<const quant::Rescale> rescales() const { return rescales_; }
+
+  int64_t weight(int64_t o, int64_t i, int64_t ky, int64_t kx) const {
+    if (matrices_.empty()) return weights_[static_cast<size_t>(packed_at(g_, order_, o, i, ky, kx))];
+    if (g_.depthwise()) return matrices_[0].weights[static_cast<size_t>((o * g_.kernel_h + ky) * g_.kernel_w + kx)];
+    const int64_t k = ky * g_.stream_segment() + kx * g_.group_ins() + i;
+    return matrices_[static_cast<size_t>(o / g_.group_outs())].weights[static_cast<size_t>(o % g_.group_outs() * g_.stream_ins() + k)];
+  }
+
+ private:
+  void read_streams(const Evaluation& e) {
+    const auto words = e.in[1]->as<int32_t>();
+    const target::StreamFormat& format = *target::stream_format(e.node.attrs.text("stream"));
+    if (g_.depthwise()) return add(format.unpack_depthwise(words.data(), g_.outs, g_.kernel_h * g_.kernel_w));
+    for (const int32_t* stream = words.data(); stream != words.data() + words.size(); stream += stream[0])
+      add(format.unpack(stream, g_.group_outs(), g_.stream_ins()));
+  }
+
+  void add(target::Matrix m) {
+    sums_.insert(sums_.end(), m.sums.begin(), m.sums.end());
+    rescales_.insert(rescales_.end(), m.rescales.begin(), m.rescales.end());
+    matrices_.push_back(std::move(m));
+  }
+
+  const Geometry& g_;
+  f8k::WeightOrder order_{};
+  std::span<const int8_t> weights_;
+  std::vector<target::Matrix> matrices_;
+  std::vector<int32_t> sums_;
+  std::vector<quant::Rescale> rescales_;
+};
+
 // The same from what the kernel is given: padding holds the zero point, kernel_sum replaces bias and input offset.
 void evaluate_packed(const Evaluation& e) {
   const Geometry g = geometry(e.program, e.node);
-  const f8k::WeightOrder order = order_of(e.node);
-  const auto w = e.in[1]->as<int8_t>();
+  const Given given(e, g);
   const auto zx = static_cast<int8_t>(e.in_type(0).quant->zero);
   const Sum sum(e, g);
-  store_all(e, g, e.in[3]->as<quant::Rescale>(), [&](int64_t n, int64_t o, int64_t oy, int64_t ox) {
-    int64_t acc = e.in[2]->as<int32_t>()[static_cast<size_t>(o)];
-    sum.window(n, o / (g.outs / g.groups), oy, ox, [&](const int8_t* x, int64_t i, int64_t ky, int64_t kx) {
-      acc += int64_t{x == nullptr ? zx : *x} * w[static_cast<size_t>(packed_at(g, order, o, i, ky, kx))];
+  store_all(e, g, given.rescales(), [&](int64_t n, int64_t o, int64_t oy, int64_t ox) {
+    int64_t acc = given.sum(o);
+    sum.window(n, o / g.group_outs(), oy, ox, [&](const int8_t* x, int64_t i, int64_t ky, int64_t kx) {
+      acc += int64_t{x == nullptr ? zx : *x} * given.weight(o, i, ky, kx);
     });
     return acc;
   });
@@ -353,9 +406,41 @@ void evaluate_packed(const Evaluation& e) {
 
 void evaluate(const Evaluation& e) { packed(e.program) ? evaluate_packed(e) : evaluate_int8(e); }
 
+// One matrix for each group of channels, the window's rows padded to four bytes.
+std::vector<target::Matrix> stream_matrices(const Program& p, const Node& node, const Geometry& g) {
+  const auto w = p[node.inputs[1]].constant->as<int8_t>();
+  std::vector<target::Matrix> matrices;
+  size_t from = 0;
+  for (int64_t group = 0; group < g.groups; ++group) {
+    target::Matrix m = stream_matrix(p, node, group * g.group_outs(), g.group_outs(), g.stream_ins());
+    for (int64_t o = 0; o < g.group_outs(); ++o)
+      for (int64_t i = 0; i < g.group_ins(); ++i)
+        for (int64_t ky = 0; ky < g.kernel_h; ++ky)
+          for (int64_t kx = 0; kx < g.kernel_w; ++kx)
+            m.weights[static_cast<size_t>(o * g.stream_ins() + ky * g.stream_segment() + kx * g.group_ins() + i)] = w[from++];
+    matrices.push_back(std::move(m));
+  }
+  return matrices;
+}
+
+target::Matrix depthwise_matrix(const Program& p, const Node& node, const Geometry& g) {
+  const auto w = p[node.inputs[1]].constant->as<int8_t>();
+  target::Matrix m = stream_matrix(p, node, 0, g.outs, g.kernel_h * g.kernel_w);
+  m.weights.assign(w.begin(), w.end());
+  return m;
+}
+
 Result<> pack(Program& p, Node& node, const target::Target& target) {
   require(nhwc(node), "convolutions are packed channels last");
   const Geometry g = geometry(p, node);
+  node.attrs.set("outs", g.outs);
+  node.attrs.set("kernel", Ints{g.kernel_h, g.kernel_w});
+  if (const target::StreamFormat* format = target::stream_format(target.isa)) {
+    const bool done = g.one_output_a_channel() ? replace_by_streams(p, node, target, {depthwise_matrix(p, node, g)}, format->pack_depthwise)
+                      : !g.depthwise() ? replace_by_streams(p, node, target, stream_matrices(p, node, g), format->pack)
+                                       : false;
+    if (done) return ok;
+  }
   const f8k::WeightOrder order = target::gemm_order(target);
   const auto w = p[node.inputs[1]].constant->as<int8_t>();
   std::vector<int8_t> bytes(static_cast<size_t>(packed_bytes(g, order)));
@@ -364,8 +449,6 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
     for (int64_t i = 0; i < g.group_ins(); ++i)
       for (int64_t ky = 0; ky < g.kernel_h; ++ky)
         for (int64_t kx = 0; kx < g.kernel_w; ++kx) bytes[static_cast<size_t>(packed_at(g, order, o, i, ky, kx))] = w[from++];
-  node.attrs.set("outs", g.outs);
-  node.attrs.set("kernel", Ints{g.kernel_h, g.kernel_w});
   node.attrs.set("order", Ints{order.out_block, order.in_block});
   replace_by_packed(p, node, bytes);
   return ok;
@@ -373,8 +456,14 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
 
 // ---- device
 
-int64_t scratch_bytes(const Program& p, const Node& node, const target::Target&) {
+int64_t buffer_bytes(const Geometry& g, const target::Target& target) {
+  return target::stream_format(target.isa)->buffer_bytes(g.stream_ins(), g.out_w);
+}
+
+int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
+  if (node.attrs.has("stream") && !g.depthwise())
+    return buffer_bytes(g, target) + (g.windows_are_contiguous() ? 0 : g.segment());
   if (g.depthwise()) return g.pads() ? g.ins : 0;
   return g.windows_are_contiguous() ? 0 : g.kernel_h * g.segment();
 }
@@ -389,18 +478,28 @@ KernelStruct shape_struct(const Geometry& g, int64_t zx) {
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
   const Bounds bounds = clamp_bounds(node);
+  const KernelStruct shape = shape_struct(g, p.type(node.inputs[0]).quant->zero);
+  const KernelStruct out{"f8k::Output", {{"zero", p.type(node.outputs[0]).quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}};
+  const char* clamps = bounds.lo > -128 || bounds.hi < 127 ? "true" : "false";
+  const KernelArg scratch = scratch_bytes(p, node, target) > 0 ? KernelArg{KernelScratch{}} : KernelArg{KernelPointer{ValueId::none}};
+  if (node.attrs.has("stream") && g.depthwise())
+    return {{.function = "f8k::depthwise_stream",
+             .header = "ops/conv2d/depthwise_stream.kernel.h",
+             .template_args = {clamps, std::to_string(g.kernel_h), std::to_string(g.kernel_w)},
+             .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, scratch, KernelPointer{node.outputs[0]}}}};
+  if (node.attrs.has("stream"))
+    return {{.function = "f8k::conv2d_stream",
+             .header = "ops/conv2d/conv2d_stream.kernel.h",
+             .template_args = {clamps, std::to_string(g.kernel_h)},
+             .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelScratch{},
+                      KernelInt{"patch_at", buffer_bytes(g, target)}, KernelPointer{node.outputs[0]}}}};
   KernelCall call{.function = g.depthwise() ? "f8k::depthwise" : "f8k::conv2d",
                   .header = g.depthwise() ? "ops/conv2d/depthwise.kernel.h" : "ops/conv2d/conv2d.kernel.h",
                   .template_args = {p.type(node.inputs[3]).elems() > 1 ? "true" : "false", std::to_string(g.kernel_h)},
-                  .args = {shape_struct(g, p.type(node.inputs[0]).quant->zero),
-                           KernelStruct{"f8k::Output", {{"zero", p.type(node.outputs[0]).quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}}}};
+                  .args = {shape, out}};
   for (ValueId operand : node.inputs) call.args.push_back(KernelPointer{operand});
   if (g.depthwise()) call.template_args.push_back(std::to_string(g.kernel_w));
-  if (scratch_bytes(p, node, target) > 0) {
-    call.args.push_back(KernelScratch{});
-  } else {
-    call.args.push_back(KernelPointer{ValueId::none});
-  }
+  call.args.push_back(scratch);
   call.args.push_back(KernelPointer{node.outputs[0]});
   return {call};
 }

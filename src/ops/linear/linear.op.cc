@@ -4,6 +4,7 @@
 //   torch   linear %x, %w [, %b]  [min= max=]              f32 [..., ins], [outs, ins], [outs] -> [..., outs]
 //   int8    linear %x, %w [, %b]  [clamp=[lo,hi]]          q8, constant q8, constant q32 -> q8
 //   packed  linear %x, %w, %kernel_sum, %rescale  clamp outs   w: i8[bytes] in the target's order
+//           linear %x, %stream  clamp outs stream=isa          all three in one stream, where the target's kernel reads one
 #include "ops/accumulate.h"
 #include "ops/channels.h"
 #include "target/kernel_orders.h"
@@ -84,7 +85,7 @@ constexpr ImportRow kImports[] = {
 bool packed(const Program& p) { return p.form >= Form::packed; }
 
 Result<std::vector<Type>> infer(const Program& p, const Node& node) {
-  F8_CHECK(packed(p) ? expect_operands(node, 4, 4) : expect_operands(node, 2, 3));
+  F8_CHECK(packed(p) ? expect_operands(node, 2, 4) : expect_operands(node, 2, 3));
   F8_CHECK(check_clamp(node));
   const Type& x = p.type(node.inputs[0]);
   if (x.shape.empty()) return bad_operand("input is a scalar; expected rank 1 or more");
@@ -138,24 +139,30 @@ f8k::WeightOrder order_of(const Node& node) {
   return {static_cast<int32_t>(list[0]), static_cast<int32_t>(list[1])};
 }
 
+// What the kernel is given, as plain rows.
+target::Matrix given(const Evaluation& e, int64_t outs, int64_t ins) {
+  if (e.node.attrs.has("stream")) return target::stream_format(e.node.attrs.text("stream"))->unpack(e.in[1]->as<int32_t>().data(), outs, ins);
+  const f8k::WeightOrder order = order_of(e.node);
+  const auto w = e.in[1]->as<int8_t>();
+  const auto sums = e.in[2]->as<int32_t>();
+  const auto scale = e.in[3]->as<quant::Rescale>();
+  target::Matrix m{outs, ins, {}, {sums.begin(), sums.end()}, {scale.begin(), scale.end()}, e.out_type(0).quant->zero};
+  for (int64_t o = 0; o < outs; ++o)
+    for (int64_t i = 0; i < ins; ++i) m.weights.push_back(w[static_cast<size_t>(order.at(o, i, ins))]);
+  return m;
+}
+
 // The same from what the kernel is given: proves that packing lost nothing.
 void evaluate_packed(const Evaluation& e) {
   const auto [batch, ins, outs] = sizes(e);
   const auto x = e.in[0]->as<int8_t>();
-  const auto w = e.in[1]->as<int8_t>();
-  const auto sums = e.in[2]->as<int32_t>();
-  const auto scale = e.in[3]->as<quant::Rescale>();
-  const f8k::WeightOrder order = order_of(e.node);
-  const int32_t zy = e.out_type(0).quant->zero;
+  const target::Matrix m = given(e, static_cast<int64_t>(outs), static_cast<int64_t>(ins));
   const Bounds bounds = clamp_bounds(e.node);
   for (size_t b = 0; b < batch; ++b)
     for (size_t o = 0; o < outs; ++o) {
-      int64_t acc = sums[o];
-      for (size_t i = 0; i < ins; ++i) {
-        const int64_t at = order.at(static_cast<int64_t>(o), static_cast<int64_t>(i), static_cast<int64_t>(ins));
-        acc += int64_t{x[b * ins + i]} * w[static_cast<size_t>(at)];
-      }
-      const int64_t y = int64_t{zy} + quant::apply(scale[scale.size() == 1 ? 0 : o], static_cast<int32_t>(acc));
+      int64_t acc = m.sums[o];
+      for (size_t i = 0; i < ins; ++i) acc += int64_t{x[b * ins + i]} * m.weights[o * ins + i];
+      const int64_t y = int64_t{m.zero} + quant::apply(m.rescales[m.rescales.size() == 1 ? 0 : o], static_cast<int32_t>(acc));
       e.out[0]->as<int8_t>()[b * outs + o] = static_cast<int8_t>(quant::clamp(y, bounds.lo, bounds.hi));
     }
 }
@@ -178,16 +185,27 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
   const Value w = p[node.inputs[1]];
   const int64_t outs = w.type.shape[0];
   const int64_t ins = w.type.shape[1];
+  node.attrs.set("outs", outs);
+  const auto rows = w.constant->as<int8_t>();
+  if (const target::StreamFormat* format = target::stream_format(target.isa)) {
+    target::Matrix matrix = stream_matrix(p, node, 0, outs, ins);
+    matrix.weights.assign(rows.begin(), rows.end());
+    if (replace_by_streams(p, node, target, {matrix}, format->pack)) return ok;
+  }
   const f8k::WeightOrder order = target::gemm_order(target);
   std::vector<int8_t> bytes(static_cast<size_t>(order.bytes(outs, ins)));
-  const auto rows = w.constant->as<int8_t>();
   for (int64_t o = 0; o < outs; ++o)
     for (int64_t i = 0; i < ins; ++i) bytes[static_cast<size_t>(order.at(o, i, ins))] = rows[static_cast<size_t>(o * ins + i)];
 
-  node.attrs.set("outs", outs);
   node.attrs.set("order", std::vector<int64_t>{order.out_block, order.in_block});
   replace_by_packed(p, node, bytes);
   return ok;
+}
+
+int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& target) {
+  const Type& x = p.type(node.inputs[0]);
+  const int64_t ins = x.shape.back();
+  return node.attrs.has("stream") && ins > 0 ? target::stream_format(target.isa)->buffer_bytes(ins, x.elems() / ins) : 0;
 }
 
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target&) {
@@ -197,13 +215,17 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   const int64_t outs = y.shape.back();
   if (y.elems() == 0) return {};
   const Bounds bounds = clamp_bounds(node);
-  const bool per_channel = p.type(node.inputs[3]).elems() > 1;
+  const KernelStruct shape{"f8k::LinearShape", {{"batch", y.elems() / outs}, {"ins", ins}, {"outs", outs}}};
+  const KernelStruct out{"f8k::Output", {{"zero", y.quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}};
+  if (node.attrs.has("stream"))
+    return {{.function = "f8k::linear_stream",
+             .header = "ops/linear/linear_stream.kernel.h",
+             .template_args = {bounds.lo > -128 || bounds.hi < 127 ? "true" : "false"},
+             .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelScratch{}, KernelPointer{node.outputs[0]}}}};
   return {{.function = "f8k::linear",
            .header = "ops/linear/linear.kernel.h",
-           .template_args = {per_channel ? "true" : "false"},
-           .args = {KernelStruct{"f8k::LinearShape", {{"batch", y.elems() / outs}, {"ins", ins}, {"outs", outs}}},
-                    KernelStruct{"f8k::Output", {{"zero", y.quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}},
-                    KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelPointer{node.inputs[2]},
+           .template_args = {p.type(node.inputs[3]).elems() > 1 ? "true" : "false"},
+           .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelPointer{node.inputs[2]},
                     KernelPointer{node.inputs[3]}, KernelPointer{node.outputs[0]}}}};
 }
 
@@ -224,6 +246,7 @@ constexpr OpDef op_linear = {
     .channels = &kWeightedChannels,
     .pack = pack,
     .calls = calls,
+    .scratch_bytes = scratch_bytes,
     .macs = macs,
 };
 static_assert(complete(op_linear));

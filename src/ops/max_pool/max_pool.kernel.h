@@ -1,6 +1,6 @@
 // Largest element of each window of each channel, NHWC int8: y = clamp(max x). Padding never wins: it is not looked at.
-// max_pool_row makes one output row from pointers to its input rows: a whole tensor and a ring of rows are the same kernel
-// under different pointers.
+// max_pool_row makes one output row from pointers to its input rows: a whole tensor and a ring of rows are the same
+// kernel under different pointers.
 #pragma once
 
 #include "core/rescale.h"
@@ -18,35 +18,20 @@ struct MaxPool {
 
 inline int32_t larger(int32_t a, int32_t b) { return a < b ? b : a; }
 
-// Starting from the clamp's lower bound makes it free: clamp(max x) = min(max(lo, x...), hi).
-// `pitch`: bytes from one tap to the next in a row; `bytes`: from the first tap to behind the last.
-inline void max_pool_window(const MaxPool& s, const int8_t* const* rows, int32_t row_count, int32_t at, int32_t bytes,
-                            int32_t pitch, int8_t* y) {
-  int32_t c = 0;
-  for (; c + 4 <= s.channels; c += 4) {
-    int32_t max0 = s.lo, max1 = s.lo, max2 = s.lo, max3 = s.lo;
-    for (int32_t i = 0; i < row_count; ++i) {
-      const int8_t* x = rows[i] + at + c;
-      for (int32_t k = 0; k < bytes; k += pitch) {
-        max0 = larger(max0, x[k]);
-        max1 = larger(max1, x[k + 1]);
-        max2 = larger(max2, x[k + 2]);
-        max3 = larger(max3, x[k + 3]);
-      }
-    }
-    y[c] = static_cast<int8_t>(max0 < s.hi ? max0 : s.hi);
-    y[c + 1] = static_cast<int8_t>(max1 < s.hi ? max1 : s.hi);
-    y[c + 2] = static_cast<int8_t>(max2 < s.hi ? max2 : s.hi);
-    y[c + 3] = static_cast<int8_t>(max3 < s.hi ? max3 : s.hi);
+// y[j] = the largest element of channel j of a window, for kLanes neighbouring channels: every `pitch`-th of `bytes` of
+// each row, from byte `at` on. Starting from the clamp's lower bound makes it free: clamp(max x) = min(max(lo, x...),
+// hi).
+template <int32_t kLanes>
+inline void max_window(const MaxPool& s, const int8_t* const* rows, int32_t row_count, int32_t at, int32_t bytes,
+                       int32_t pitch, int8_t* y) {
+  int32_t max[kLanes];
+  for (int32_t j = 0; j < kLanes; ++j) max[j] = s.lo;
+  for (int32_t i = 0; i < row_count; ++i) {
+    const int8_t* x = rows[i] + at;
+    for (int32_t k = 0; k < bytes; k += pitch, x += pitch)
+      for (int32_t j = 0; j < kLanes; ++j) max[j] = x[j] > max[j] ? x[j] : max[j];
   }
-  for (; c < s.channels; ++c) {
-    int32_t max = s.lo;
-    for (int32_t i = 0; i < row_count; ++i) {
-      const int8_t* x = rows[i] + at + c;
-      for (int32_t k = 0; k < bytes; k += pitch) max = larger(max, x[k]);
-    }
-    y[c] = static_cast<int8_t>(max < s.hi ? max : s.hi);
-  }
+  for (int32_t j = 0; j < kLanes; ++j) y[j] = static_cast<int8_t>(max[j] < s.hi ? max[j] : s.hi);
 }
 
 // rows[0..row_count): the window's input rows inside the image.
@@ -56,11 +41,16 @@ void max_pool_row(const MaxPool& s, const WindowAxis& across, const int8_t* cons
   WindowWalk walk = first_window(across);
   for (int32_t ox = 0; ox < across.out; ++ox, next_window(across, walk), y += s.channels) {
     const Window window = window_at(across, walk);
-    max_pool_window(s, rows, row_count, window.first * s.channels, (window.end - window.first) * s.channels, pitch, y);
+    const int32_t at = window.first * s.channels;
+    const int32_t bytes = (window.end - window.first) * s.channels;
+    int32_t c = 0;
+    for (; c + 4 <= s.channels; c += 4) max_window<4>(s, rows, row_count, at + c, bytes, pitch, y + c);
+    for (; c < s.channels; ++c) max_window<1>(s, rows, row_count, at + c, bytes, pitch, y + c);
   }
 }
 
-// x [batch][down.in][across.in][channels], y [batch][down.out][across.out][channels]; no window has more than kMaxRows rows.
+// x [batch][down.in][across.in][channels], y [batch][down.out][across.out][channels]; no window has more than kMaxRows
+// rows.
 template <class Isa, int32_t kMaxRows>
 void max_pool(const MaxPool& s, const WindowAxis& down, const WindowAxis& across, const int8_t* x, int8_t* y) {
   const int32_t in_row = across.in * s.channels;

@@ -17,7 +17,8 @@ namespace {
 
 // PyTorch's pools with a second result give the index of each maximum there.
 void leave_out_indices(ImportCall& call) {
-  if (call.result_names.size() > 1) leave_out_result(call, Elem::i64, call.program.type(call.results[0]).shape, "indices");
+  if (call.result_names.size() > 1)
+    leave_out_result(call, Elem::i64, call.program.type(call.results[0]).shape, "indices");
 }
 
 Result<> import_pool(ImportCall& call, size_t dims) {
@@ -41,7 +42,8 @@ Result<> import_pool2d(ImportCall& call) { return import_pool(call, 2); }
 Result<> import_adaptive1d(ImportCall& call) { return import_adaptive(call, 1); }
 Result<> import_adaptive2d(ImportCall& call) { return import_adaptive(call, 2); }
 
-constexpr Param kPool[] = {{"self"}, {"kernel_size"}, {"stride", "[]"}, {"padding", "[0]"}, {"dilation", "[1]"}, {"ceil_mode", "false"}};
+constexpr Param kPool[] = {{"self"},           {"kernel_size"},     {"stride", "[]"},
+                           {"padding", "[0]"}, {"dilation", "[1]"}, {"ceil_mode", "false"}};
 constexpr Param kAdaptive[] = {{"self"}, {"output_size"}};
 constexpr ImportRow kImports[] = {
     {"torch.ops.aten.max_pool1d.default", kPool, import_pool1d},
@@ -92,18 +94,22 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   if (p.type(node.outputs[0]).elems() == 0) return {};
   const Pool pool = with_merged_rows(pool_of(p, node));
   const Bounds bounds = clamp_bounds(node);
-  return {{.function = "f8k::max_pool",
-           .header = "ops/max_pool/max_pool.kernel.h",
-           .template_args = {std::to_string(pool.h.most_taps())},
-           .args = {KernelStruct{"f8k::MaxPool", {{"batch", pool.batch}, {"channels", pool.channels}, {"lo", bounds.lo}, {"hi", bounds.hi}}},
-                    window_axis(pool.h), window_axis(pool.w), KernelPointer{node.inputs[0]}, KernelPointer{node.outputs[0]}}}};
+  return {
+      {.function = "f8k::max_pool",
+       .header = "ops/max_pool/max_pool.kernel.h",
+       .template_args = {std::to_string(pool.h.most_taps())},
+       .args = {
+           KernelStruct{"f8k::MaxPool",
+                        {{"batch", pool.batch}, {"channels", pool.channels}, {"lo", bounds.lo}, {"hi", bounds.hi}}},
+           window_axis(pool.h), window_axis(pool.w), KernelPointer{node.inputs[0]}, KernelPointer{node.outputs[0]}}}};
 }
 
 }  // namespace
 
 constexpr OpDef op_max_pool = {
     .name = "max_pool",
-    .traits = trait::monotone | trait::shares_parameters | trait::fuses_clamp | trait::channels_last | trait::channelwise,
+    .traits =
+        trait::monotone | trait::shares_parameters | trait::fuses_clamp | trait::channels_last | trait::channelwise,
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,

@@ -1,5 +1,5 @@
-// Mean over some dimensions: y = clamp(zy + R(sum (x - zx) * 2^up)),  R = sx / (sy * n) * 2^-up, docs/arithmetic.md "Pooling".
-// Neighbouring dimensions of one kind are merged ahead of time; missing ones have size 1.
+// Mean over some dimensions: y = clamp(zy + R(sum (x - zx) * 2^up)),  R = sx / (sy * n) * 2^-up.
+// Neighbouring dimensions of one kind are merged ahead of time; missing ones have size 1. docs/arithmetic.md "Pooling".
 #pragma once
 
 #include "core/requantize.h"
@@ -33,7 +33,8 @@ void mean(const MeanShape& s, const MeanScale& m, const Output& out, const int8_
             const int8_t* from = first + i * s.over_stride[0] + j * s.over_stride[1];
             for (int32_t k = 0; k < s.over[2]; ++k, from += s.over_stride[2]) sum += *from;
           }
-        *y++ = requantize<Isa>(static_cast<int32_t>(static_cast<uint32_t>(sum) << m.up), Rescale{m.multiplier, m.shift}, out);
+        *y++ = requantize<Isa>(static_cast<int32_t>(static_cast<uint32_t>(sum) << m.up), Rescale{m.multiplier, m.shift},
+                               out);
       }
 }
 

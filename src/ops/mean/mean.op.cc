@@ -148,16 +148,19 @@ std::optional<std::string> problem(const Program& p, const Node& node) {
   if (n > kMostElems) return fmt::format("a mean of {} elements; supported: up to {}", n, kMostElems);
   const Loops l = loops(p, node);
   if (l.kept.size() > kMostLoops || l.over.size() > kMostLoops)
-    return fmt::format("dims {} of {} lie apart too often; supported: {} groups of neighbours", shape_text(dims_of(node)), shape_text(p.type(node.inputs[0]).shape), kMostLoops);
+    return fmt::format("dims {} of {} lie apart too often; supported: {} groups of neighbours",
+                       shape_text(dims_of(node)), shape_text(p.type(node.inputs[0]).shape), kMostLoops);
   if (!node.outputs.empty() && !quant::make_rescale(scale_of(p, node)))
-    return fmt::format("scale {} / scale {} is not below 2^{}", p.type(node.inputs[0]).quant->scale(), p.type(node.outputs[0]).quant->scale(), quant::kMaxLeftShift);
+    return fmt::format("scale {} / scale {} is not below 2^{}", p.type(node.inputs[0]).quant->scale(),
+                       p.type(node.outputs[0]).quant->scale(), quant::kMaxLeftShift);
   return std::nullopt;
 }
 
 Result<> check_attributes(const Program& p, const Node& node) {
   F8_CHECK(check_clamp(node));
   const Attr* keep = node.attrs.find("keepdim");
-  if (keep == nullptr || (*keep != Attr{int64_t{0}} && *keep != Attr{int64_t{1}})) return bad_operand("needs keepdim=0 or 1");
+  if (keep == nullptr || (*keep != Attr{int64_t{0}} && *keep != Attr{int64_t{1}}))
+    return bad_operand("needs keepdim=0 or 1");
   const Attr* attr = node.attrs.find("dims");
   const auto* dims = attr == nullptr ? nullptr : std::get_if<Ints>(attr);
   const auto rank = static_cast<int64_t>(p.type(node.inputs[0]).shape.size());
@@ -229,7 +232,8 @@ void evaluate(const Evaluation& e) {
     sums[static_cast<size_t>(to)] += x[flat] - zx;
   }
   for (size_t i = 0; i < y.size(); ++i)
-    y[i] = static_cast<int8_t>(quant::clamp(zy + quant::apply(r, static_cast<int32_t>(sums[i] * (int64_t{1} << up))), bounds.lo, bounds.hi));
+    y[i] = static_cast<int8_t>(
+        quant::clamp(zy + quant::apply(r, static_cast<int32_t>(sums[i] * (int64_t{1} << up))), bounds.lo, bounds.hi));
 }
 
 // ---- device
@@ -254,7 +258,10 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   return {{.function = "f8k::mean",
            .header = "ops/mean/mean.kernel.h",
            .template_args = {},
-           .args = {shape, KernelStruct{"f8k::MeanScale", {{"offset", offset}, {"multiplier", r.multiplier}, {"shift", r.shift}, {"up", up_of(p, node)}}},
+           .args = {shape,
+                    KernelStruct{
+                        "f8k::MeanScale",
+                        {{"offset", offset}, {"multiplier", r.multiplier}, {"shift", r.shift}, {"up", up_of(p, node)}}},
                     KernelStruct{"f8k::Output", {{"zero", y.quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}},
                     KernelPointer{node.inputs[0]}, KernelPointer{node.outputs[0]}}}};
 }

@@ -17,9 +17,9 @@ struct Softmax {
   int32_t shift;
 };
 
-// 1 / (sum * sy) for 0 < sum < 2^32. With sum = u * 2^-up, 2^31 <= u < 2^32, and h = u / 2^16 rounded, 2^15 <= h <= 2^16:
-// 1 / sum ~ q * 2^(up - 48), q = floor((2^32 - 1) / h), 2^16 - 1 <= q < 2^17; so q << 14 fits a multiplier.
-// The relative error is below 2^-15, of at most 255 steps: 0.008 steps.
+// 1 / (sum * sy) for 0 < sum < 2^32. With sum = u * 2^-up, 2^31 <= u < 2^32, and h = u / 2^16 to the nearest,
+// 2^15 <= h <= 2^16:   1 / sum ~ q * 2^(up - 48),   q = floor((2^32 - 1) / h),   2^16 - 1 <= q < 2^17,
+// so that q << 14 fits a multiplier. The relative error is below 2^-15, of at most 255 steps: 0.008 steps.
 template <class Isa>
 inline Rescale softmax_rescale(uint32_t sum, const Softmax& s) {
   int32_t up = 0;
@@ -43,8 +43,7 @@ void softmax_row(const Softmax& s, const Output& out, const int8_t* x, const Exp
   uint32_t sum = 0;
   for (int32_t i = 0; i < bytes; i += s.inner) sum += static_cast<uint32_t>(softmax_exp(exps, s.entries, max - x[i]));
   const Rescale r = softmax_rescale<Isa>(sum, s);
-  for (int32_t i = 0; i < bytes; i += s.inner)
-    y[i] = requantize<Isa>(softmax_exp(exps, s.entries, max - x[i]), r, out);
+  for (int32_t i = 0; i < bytes; i += s.inner) y[i] = requantize<Isa>(softmax_exp(exps, s.entries, max - x[i]), r, out);
 }
 
 template <class Isa, class Exp>

@@ -102,15 +102,17 @@ std::vector<int32_t> exponentials(const Program& p, const Node& node) {
 
 // ---- shapes
 
-// What keeps the integer form from working, or nullopt. The bounds on the result's scale keep every row's shift in range:
-// it is up + e - 31 with 0 <= up <= 29 (a sum is at least T[0] >= 4) and 1 <= e <= 21, the exponent of 1 / sy.
+// What keeps the integer form from working, or nullopt. The bounds on the result's scale keep every row's shift in
+// range: it is up + e - 31 with 0 <= up <= 29 (a sum is at least T[0] >= 4) and 1 <= e <= 21, the exponent of 1 / sy.
 std::optional<std::string> problem(const Program& p, const Node& node) {
   if (auto wrong = not_quantized(p, node)) return wrong;
   if (node.outputs.empty()) return std::nullopt;
   const double sy = result_scale(p, node);
-  if (!(sy >= 0x1p-20 && sy <= 1)) return fmt::format("result scale {}; supported: 2^-20 to 1 (results are at most 1)", sy);
+  if (!(sy >= 0x1p-20 && sy <= 1))
+    return fmt::format("result scale {}; supported: 2^-20 to 1 (results are at most 1)", sy);
   const int64_t elems = rows_of(p, node).elems;
-  if (!precision(elems, sy)) return fmt::format("{} elements at result scale {} cannot be kept within one step of float", elems, sy);
+  if (!precision(elems, sy))
+    return fmt::format("{} elements at result scale {} cannot be kept within one step of float", elems, sy);
   return std::nullopt;
 }
 
@@ -166,7 +168,9 @@ void evaluate(const Evaluation& e) {
   const int64_t zy = e.out_type(0).quant->zero;
   const Bounds bounds = clamp_bounds(e.node);
   for (int64_t row = 0; row < rows.outer * rows.inner; ++row) {
-    const auto at = [&](int64_t i) { return static_cast<size_t>((row / rows.inner * rows.elems + i) * rows.inner + row % rows.inner); };
+    const auto at = [&](int64_t i) {
+      return static_cast<size_t>((row / rows.inner * rows.elems + i) * rows.inner + row % rows.inner);
+    };
     int32_t max = -128;
     for (int64_t i = 0; i < rows.elems; ++i) max = std::max<int32_t>(max, x[at(i)]);
     const auto exp = [&](int64_t i) {
@@ -177,7 +181,8 @@ void evaluate(const Evaluation& e) {
     for (int64_t i = 0; i < rows.elems; ++i) sum += exp(i);
     const quant::Rescale r = row_rescale(sum, inverse_scale);
     for (int64_t i = 0; i < rows.elems; ++i)
-      e.out[0]->as<int8_t>()[at(i)] = static_cast<int8_t>(quant::clamp(zy + quant::apply(r, exp(i)), bounds.lo, bounds.hi));
+      e.out[0]->as<int8_t>()[at(i)] =
+          static_cast<int8_t>(quant::clamp(zy + quant::apply(r, exp(i)), bounds.lo, bounds.hi));
   }
 }
 
@@ -187,7 +192,8 @@ Result<> pack(Program& p, Node& node, const target::Target&) {
   const std::vector<int32_t> table = exponentials(p, node);
   const Elem elem = precision(rows_of(p, node).elems, result_scale(p, node))->elem;
   const Shape shape = {static_cast<int64_t>(table.size())};
-  const TensorPtr data = elem == Elem::i16 ? make_tensor(elem, shape, std::vector<int16_t>(table.begin(), table.end())) : make_tensor(elem, shape, table);
+  const TensorPtr data = elem == Elem::i16 ? make_tensor(elem, shape, std::vector<int16_t>(table.begin(), table.end()))
+                                           : make_tensor(elem, shape, table);
   node.inputs.push_back(p.add_constant(node.name + ".exps", {elem, shape, {}}, data));
   return ok;
 }
@@ -202,8 +208,12 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
            .header = "ops/softmax/softmax.kernel.h",
            .template_args = {},
            .args = {KernelStruct{"f8k::Softmax",
-                                 {{"outer", rows.outer}, {"elems", rows.elems}, {"inner", rows.inner}, {"entries", p.type(node.inputs[1]).elems()},
-                                  {"multiplier", r.multiplier}, {"shift", r.shift}}},
+                                 {{"outer", rows.outer},
+                                  {"elems", rows.elems},
+                                  {"inner", rows.inner},
+                                  {"entries", p.type(node.inputs[1]).elems()},
+                                  {"multiplier", r.multiplier},
+                                  {"shift", r.shift}}},
                     KernelStruct{"f8k::Output", {{"zero", y.quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}},
                     KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelPointer{node.outputs[0]}}}};
 }

@@ -1,0 +1,204 @@
+// Writes and reads the streams of device/isa/dsp/stream.h and depthwise.h.
+#include "target/dsp/dsp_stream.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "isa/dsp/depthwise.h"
+#include "isa/dsp/stream.h"
+
+namespace fold8::target {
+namespace {
+
+namespace dsp = f8k::dsp;
+
+const int8_t* row(const Matrix& m, int64_t o) { return m.weights.data() + o * m.ins; }
+
+// Of x in -128..127: the largest |accumulator| there can be.
+int64_t accumulator_bound(const Matrix& m, int64_t o) {
+  int64_t lo = m.sums[static_cast<size_t>(o)];
+  int64_t hi = lo;
+  for (int64_t k = 0; k < m.ins; ++k) {
+    const int64_t w = row(m, o)[k];
+    lo += std::min(w * -128, w * 127);
+    hi += std::max(w * -128, w * 127);
+  }
+  return std::max(std::abs(lo), std::abs(hi));
+}
+
+bool has_minus_128(const Matrix& m, int64_t o) { return std::count(row(m, o), row(m, o) + m.ins, int8_t{-128}) != 0; }
+
+// H = 256 * w_b + w_a fits int16 for every k.
+bool halfwords_fit(const Matrix& m, int64_t a, int64_t b) {
+  for (int64_t k = 0; k < m.ins; ++k)
+    if (256 * row(m, b)[k] + row(m, a)[k] < INT16_MIN) return false;
+  return true;
+}
+
+constexpr int64_t kNobody = -1;
+using Pairs = std::vector<std::pair<int64_t, int64_t>>;  // (a, b); a may be nobody, whose weights are zeros
+
+bool can_be_b(const Matrix& m, int64_t a, int64_t b) {
+  return accumulator_bound(m, b) < 1 << 23 && (a == kNobody || halfwords_fit(m, a, b));
+}
+
+// Channels that -128 or a large accumulator keeps from being b take the others as partners; what is left pairs up.
+std::optional<Pairs> pair_channels(const Matrix& m) {
+  std::vector<int64_t> rest, particular;
+  for (int64_t o = 0; o < m.outs; ++o) (accumulator_bound(m, o) >= 1 << 23 || has_minus_128(m, o) ? particular : rest).push_back(o);
+  Pairs pairs;
+  while (!particular.empty() && !rest.empty()) {
+    pairs.emplace_back(particular.back(), rest.back());
+    particular.pop_back();
+    rest.pop_back();
+  }
+  rest.insert(rest.end(), particular.begin(), particular.end());
+  while (rest.size() >= 2) {
+    const int64_t x = rest.back();
+    rest.pop_back();
+    const auto y = std::ranges::find_if(rest, [&](int64_t other) { return can_be_b(m, x, other) || can_be_b(m, other, x); });
+    if (y != rest.end()) {
+      pairs.push_back(can_be_b(m, x, *y) ? std::pair{x, *y} : std::pair{*y, x});
+      rest.erase(y);
+    } else if (can_be_b(m, kNobody, x)) {
+      pairs.emplace_back(kNobody, x);
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (rest.empty()) return pairs;
+  if (!can_be_b(m, kNobody, rest[0])) return std::nullopt;
+  pairs.emplace_back(kNobody, rest[0]);
+  return pairs;
+}
+
+// Which proof fails, or nothing.
+std::string objection(const Matrix& m) {
+  for (int64_t o = 0; o < m.outs; ++o) {
+    const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
+    if (r.multiplier != 0 && (-r.shift < dsp::kMinShift || -r.shift > dsp::kMaxShift))
+      return fmt::format("channel {} shifts right by {}; the stream takes {} to {}", o, -r.shift, dsp::kMinShift, dsp::kMaxShift);
+    if (accumulator_bound(m, o) >= 1 << 30) return fmt::format("channel {} can accumulate 2^30", o);
+  }
+  return "";
+}
+
+// multiplier, C, shift
+void write_scale(std::vector<int32_t>& words, const Matrix& m, int64_t o) {
+  const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
+  const int32_t shift = r.multiplier == 0 ? dsp::kMinShift : -r.shift;
+  words.insert(words.end(), {r.multiplier, (1 << (shift - 1)) + m.zero * (1 << shift), shift});
+}
+
+void read_scale(Matrix& m, int64_t o, const int32_t* scale) {
+  m.rescales[static_cast<size_t>(o)] = {scale[0], scale[0] == 0 ? 0 : -scale[2]};
+  m.zero = (scale[1] - (1 << (scale[2] - 1))) >> scale[2];
+}
+
+Matrix empty_matrix(int64_t outs, int64_t ins) {
+  const auto o = static_cast<size_t>(outs);
+  return {outs, ins, std::vector<int8_t>(o * static_cast<size_t>(ins)), std::vector<int32_t>(o), std::vector<quant::Rescale>(o), 0};
+}
+
+// A channel without partner is b: nobody's result goes to the same place, before it.
+void write_pair(std::vector<int32_t>& words, const Matrix& m, int64_t a, int64_t b) {
+  const auto sum = [&](int64_t o) { return o == kNobody ? 0u : static_cast<uint32_t>(m.sums[static_cast<size_t>(o)]); };
+  words.push_back(static_cast<int32_t>(sum(a)));
+  words.push_back(static_cast<int32_t>(256 * sum(b) + sum(a)));
+  std::vector<uint16_t> halves(static_cast<size_t>(dsp::stream_ins(static_cast<int32_t>(m.ins))));
+  for (int64_t k = 0; k < m.ins; ++k) {
+    const int32_t low = a == kNobody ? 0 : row(m, a)[k];
+    halves[static_cast<size_t>(dsp::halfword_of(static_cast<int32_t>(k)))] = static_cast<uint16_t>(256 * row(m, b)[k] + low);
+  }
+  for (size_t i = 0; i < halves.size(); i += 2) words.push_back(static_cast<int32_t>(halves[i] | static_cast<uint32_t>(halves[i + 1]) << 16));
+  for (int64_t o : {a == kNobody ? b : a, b}) {
+    write_scale(words, m, o);
+    words.push_back(static_cast<int32_t>(o));
+  }
+}
+
+int64_t buffer_bytes(int64_t ins, int64_t pixels) {
+  return std::min<int64_t>(pixels, dsp::kStreamPixels) * 2 * dsp::stream_ins(static_cast<int32_t>(ins));
+}
+
+Stream pack_matrix(const Matrix& m) {
+  Stream stream;
+  stream.why_not = objection(m);
+  if (!stream.why_not.empty()) return stream;
+  const auto pairs = pair_channels(m);
+  if (!pairs) {
+    stream.why_not = "a channel can accumulate 2^23 and has no partner whose weights fit beside its own";
+    return stream;
+  }
+  stream.words.push_back(1 + static_cast<int32_t>(pairs->size()) * dsp::pair_words(static_cast<int32_t>(m.ins)));
+  for (const auto& [a, b] : *pairs) write_pair(stream.words, m, a, b);
+  return stream;
+}
+
+Matrix unpack_matrix(const int32_t* words, int64_t outs, int64_t ins) {
+  Matrix m = empty_matrix(outs, ins);
+  const int32_t* end = words + words[0];
+  for (++words; words != end; words += dsp::pair_words(static_cast<int32_t>(ins))) {
+    const int32_t* weights = words + dsp::kStreamHead;
+    const int32_t* tail = weights + dsp::stream_ins(static_cast<int32_t>(ins)) / 2;
+    const auto read = [&](int32_t half, const int32_t* scale) {
+      const int64_t o = scale[3];
+      const auto high = static_cast<int32_t>(static_cast<uint32_t>(words[1]) - static_cast<uint32_t>(words[0])) >> 8;
+      m.sums[static_cast<size_t>(o)] = half == 0 ? words[0] : high;
+      read_scale(m, o, scale);
+      for (int32_t k = 0; k < ins; ++k) {
+        const int32_t place = dsp::halfword_of(k);
+        const auto h = static_cast<int16_t>(static_cast<uint32_t>(weights[place / 2]) >> (place % 2 * 16));
+        const auto low = static_cast<int8_t>(h & 0xff);
+        m.weights[static_cast<size_t>(o * ins + k)] = half == 0 ? low : static_cast<int8_t>((h - low) >> 8);
+      }
+    };
+    read(0, tail);
+    read(1, tail + 4);
+  }
+  return m;
+}
+
+Stream pack_depthwise(const Matrix& m) {
+  Stream stream;
+  stream.why_not = m.outs < dsp::kMinDepthwiseChannels ? fmt::format("fewer than {} channels", dsp::kMinDepthwiseChannels) : objection(m);
+  if (!stream.why_not.empty()) return stream;
+  for (int64_t block = 0; block < dsp::depthwise_blocks(static_cast<int32_t>(m.outs)); ++block) {
+    const int64_t first = std::min(block * 4, m.outs - 4);
+    stream.words.push_back(static_cast<int32_t>(first));
+    for (int64_t c = first; c < first + 4; ++c) stream.words.push_back(2 * m.sums[static_cast<size_t>(c)]);
+    for (int64_t t = 0; t < m.ins; t += 2)
+      for (int64_t c = first; c < first + 4; ++c) {
+        const auto doubled = [&](int64_t tap) { return static_cast<uint16_t>(tap < m.ins ? 2 * row(m, c)[tap] : 0); };
+        stream.words.push_back(static_cast<int32_t>(doubled(t) | static_cast<uint32_t>(doubled(t + 1)) << 16));
+      }
+    for (int64_t c = first; c < first + 4; ++c) write_scale(stream.words, m, c);
+  }
+  return stream;
+}
+
+Matrix unpack_depthwise(const int32_t* words, int64_t channels, int64_t taps) {
+  Matrix m = empty_matrix(channels, taps);
+  for (int64_t block = 0; block < dsp::depthwise_blocks(static_cast<int32_t>(channels)); ++block, words += dsp::depthwise_block_words(static_cast<int32_t>(taps))) {
+    const int32_t* weights = words + 5;
+    const int32_t* scales = weights + 4 * dsp::depthwise_pairs(static_cast<int32_t>(taps));
+    for (int64_t j = 0; j < 4; ++j) {
+      const int64_t c = words[0] + j;
+      m.sums[static_cast<size_t>(c)] = words[1 + j] / 2;
+      read_scale(m, c, scales + 3 * j);
+      for (int64_t t = 0; t < taps; ++t) {
+        const auto doubled = static_cast<int16_t>(static_cast<uint32_t>(weights[t / 2 * 4 + j]) >> (t % 2 * 16));
+        m.weights[static_cast<size_t>(c * taps + t)] = static_cast<int8_t>(doubled / 2);
+      }
+    }
+  }
+  return m;
+}
+
+}  // namespace
+
+const StreamFormat kDspStreams = {buffer_bytes, pack_matrix, unpack_matrix, pack_depthwise, unpack_depthwise};
+
+}  // namespace fold8::target

@@ -1,0 +1,43 @@
+// Weight streams: what the matrix microkernels of some ISAs read instead of separate weights, sums and scales. Each ISA
+// states its format in device/isa/<isa>/stream.h; here it is written and, for the interpreter, read back.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "quant/rescale.h"
+#include "target/target.h"
+
+namespace fold8::target {
+
+// y[o] = clamp(zero + R_o(sum over k of x[k] * weights[o * ins + k] + sums[o]))
+struct Matrix {
+  int64_t outs = 0;
+  int64_t ins = 0;
+  std::vector<int8_t> weights;
+  std::vector<int32_t> sums;
+  std::vector<quant::Rescale> rescales;  // one for each o
+  int32_t zero = 0;
+};
+
+struct Stream {
+  std::vector<int32_t> words;
+  std::string why_not;  // when there are no words: which proof failed
+};
+
+struct StreamFormat {
+  // Scratch for the windows of `ins` bytes that the microkernel reads at a time, of an op with `pixels` windows in all.
+  int64_t (*buffer_bytes)(int64_t ins, int64_t pixels);
+  Stream (*pack)(const Matrix&);
+  Matrix (*unpack)(const int32_t* words, int64_t outs, int64_t ins);
+  // For depthwise convolutions of one output a channel: row o of the matrix is channel o's taps.
+  Stream (*pack_depthwise)(const Matrix&);
+  Matrix (*unpack_depthwise)(const int32_t* words, int64_t channels, int64_t taps);
+};
+
+// The streams that the microkernels of `isa` read; null where they read none.
+const StreamFormat* stream_format(std::string_view isa);
+
+}  // namespace fold8::target
