@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "batch.h"
+#include "target/stream.h"
 
 namespace fold8::f8 {
 namespace {
@@ -24,8 +25,14 @@ struct SourceFault {
 const std::vector<std::string> kEachIsa = {"cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55"};
 
 const SourceFault kSourceFaults[] = {
-    {"kernel_sum is not read", "small", kEachIsa, "acc[j] = kernel_sum[o + j];", "acc[j] = 0;"},
-    {"right shift truncates", "ties", kEachIsa, "(remainder > threshold ? 1 : 0)", "0"},
+    {"kernel_sum is not read",
+     "small",
+     {"cortex-m0plus", "cortex-m3", "cortex-m55"},
+     "acc[j] = kernel_sum[o + j];",
+     "acc[j] = 0;"},
+    {"right shift truncates",
+     "ties",
+     {"cortex-m0plus", "cortex-m3", "cortex-m55"}, "(remainder > threshold ? 1 : 0)", "0"},
     {"left shift wraps", "shifts", kEachIsa, "if (x > limit) return INT32_MAX;", ""},
     {"high product truncates",
      "ties",
@@ -34,12 +41,20 @@ const SourceFault kSourceFaults[] = {
      "* b) >> 31"},
     {"high product truncates", "ties", {"cortex-m0plus"}, "rest + (1u << 30)", "rest"},
     {"last input is not read", "tails_of_ins", {"cortex-m0plus", "cortex-m3"}, "k < ins; ++k", "k < ins - 1; ++k"},
-    {"tail of one is not read", "tails_of_ins", {"cortex-m4"}, "if (ins > 0) dot_2x4", "if (ins > 1) dot_2x4"},
     {"tail reads one too few",
      "tails_of_ins",
      {"cortex-m55"},
      "static_cast<uint32_t>(ins - k)",
      "static_cast<uint32_t>(ins - k - 1)"},
+    {"sums of a stream are not read", "small", {"cortex-m4"}, "ldm lr!, {r8, r9}", "add lr, #8\\n mov r8, #0\\n mov r9, #0"},
+    {"rounding by sign is lost", "ties", {"cortex-m4"}, "add r6, r1, \" acc \", asr #31", "mov r6, r1"},
+    {"second channel keeps the first's sum", "small", {"cortex-m4"}, "sub r9, r9, r8\\n", ""},
+    {"tail of one is not widened", "tails_of_ins", {"cortex-m4"}, "if (bytes > 0) widen", "if (bytes > 1) widen"},
+    {"second pixel starts from the wrong sum", "batch", {"cortex-m4"}, "mov r11, r9", "mov r11, r8"},
+    {"second tap is lost", "depthwise_blocks", {"cortex-m4"}, "smlad r11, r4, r0, r11", "smlabb r11, r4, r0, r11"},
+    {"run of pixels is one too long", "depthwise_blocks", {"cortex-m4"}, "used <= room &&", "used <= room + s.stride_w &&"},
+    {"depthwise padding is 0", "borders", kEachIsa, "memset(padding, s.input_zero", "memset(padding, 0"},
+    {"right border reads on", "borders", kEachIsa, "ix < 0 || ix >= s.in_w", "ix < 0 || ix > s.in_w"},
 };
 
 // On this machine, where no result need be wrong: the sanitizers have to see them.
@@ -82,20 +97,43 @@ std::vector<ValueId> sums_of(const Program& p, const Node& node) {
   return ids;
 }
 
-// kernel_sum = bias - zero * (sum of weights), so either term alone follows from the bias. Returns the sums changed.
+// kernel_sum = bias - zero * (sum of weights), so either term alone follows from the bias.
+template <class Sums>
+void spoil(Sums&& sums, const Program& int8, const Node& node, const PackingFault& fault) {
+  const std::vector<ValueId> biases = sums_of(int8, node_named(int8, node.name));
+  for (size_t o = 0; o < sums.size(); ++o) {
+    const int32_t bias = biases.empty() ? 0 : int8[biases[0]].constant->as<int32_t>()[o];
+    const int32_t offset = sums[o] - bias;
+    sums[o] = (fault.bias ? bias : 0) + (fault.offset ? offset : 0);
+  }
+}
+
+// The stream with other sums in it.
+std::shared_ptr<Tensor> spoiled_stream(const Program& int8, const Program& placed, const Node& node, const PackingFault& fault) {
+  const target::StreamFormat& format = *target::stream_format(node.attrs.text("stream"));
+  target::Matrix matrix = format.unpack(placed[node.inputs[1]].constant->as<int32_t>().data(), node.attrs.integer("outs"),
+                                        placed.type(node.inputs[0]).shape.back());
+  spoil(matrix.sums, int8, node, fault);
+  const std::vector<int32_t> words = format.pack(matrix).words;
+  return std::const_pointer_cast<Tensor>(make_tensor(Elem::i32, {static_cast<int64_t>(words.size())}, words));
+}
+
+// Spoils the sums of every linear; returns how many changed.
 size_t spoil_sums(const Program& int8, Program& placed, const PackingFault& fault) {
   size_t changed = 0;
   for (const Node& node : placed.nodes)
     for (ValueId id : sums_of(placed, node)) {
-      const std::vector<ValueId> biases = sums_of(int8, node_named(int8, node.name));
-      auto sums = std::make_shared<Tensor>(*placed[id].constant);
-      for (size_t o = 0; o < sums->as<int32_t>().size(); ++o) {
-        const int32_t bias = biases.empty() ? 0 : int8[biases[0]].constant->as<int32_t>()[o];
-        const int32_t offset = sums->as<int32_t>()[o] - bias;
-        sums->as<int32_t>()[o] = (fault.bias ? bias : 0) + (fault.offset ? offset : 0);
+      if (node.op->name != "linear") continue;
+      std::shared_ptr<Tensor> constant;
+      if (node.attrs.has("stream")) {
+        constant = spoiled_stream(int8, placed, node, fault);
+      } else {
+        constant = std::make_shared<Tensor>(*placed[id].constant);
+        spoil(constant->as<int32_t>(), int8, node, fault);
       }
-      changed += *sums != *placed[id].constant ? 1 : 0;
-      placed[id].constant = std::move(sums);
+      changed += *constant != *placed[id].constant ? 1 : 0;
+      placed[id].type.shape = constant->shape;
+      placed[id].constant = std::move(constant);
     }
   return changed;
 }
