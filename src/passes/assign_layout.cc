@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "passes/passes.h"
@@ -72,7 +73,7 @@ class Layout {
   void settle() {
     for (bool changed = true; changed;) {
       changed = false;
-      for (size_t i = 0; i < p_.nodes.size(); ++i) changed = simplify(i) || sink(i) || absorb(i) || changed;
+      for (size_t i = 0; i < p_.nodes.size(); ++i) changed = simplify(i) || sink(i) || sink_through_view(i) || absorb(i) || changed;
     }
     erase_unread();
   }
@@ -207,6 +208,35 @@ class Layout {
     }
     permute_result(at, 0, *result);
     return true;
+  }
+
+  // reshape(permute(x)) = permute(reshape'(x)) where the reshape only adds or drops dimensions of size 1, as a conv1d has it.
+  bool sink_through_view(size_t at) {
+    if (p_.nodes[at].op != reshape_) return false;
+    const Node* above = permute_above(p_.nodes[at].inputs[0]);
+    if (above == nullptr) return false;
+    const Shape from = p_.type(above->outputs[0]).shape;
+    const Shape to = p_.type(p_.nodes[at].outputs[0]).shape;
+    const Dims from_long = dims_not_1(from);
+    const Dims to_long = dims_not_1(to);
+    if (permuted(from, from_long) != permuted(to, to_long)) return false;
+    std::map<int64_t, int64_t> in_order_of_x;  // dimension of x -> dimension of the result
+    for (size_t i = 0; i < from_long.size(); ++i) in_order_of_x[dims_of(*above)[static_cast<size_t>(from_long[i])]] = to_long[i];
+    Dims order;
+    for (size_t i = 0; i < to.size(); ++i)
+      if (to[i] == 1) order.push_back(static_cast<int64_t>(i));
+    for (const auto& [from_dim, to_dim] : in_order_of_x) order.push_back(to_dim);
+    p_.nodes[at].inputs[0] = above->inputs[0];
+    p_.nodes[at].attrs.set("shape", permuted(to, order));
+    permute_result(at, 0, inverse(order));
+    return true;
+  }
+
+  static Dims dims_not_1(const Shape& shape) {
+    Dims dims;
+    for (size_t i = 0; i < shape.size(); ++i)
+      if (shape[i] != 1) dims.push_back(static_cast<int64_t>(i));
+    return dims;
   }
 
   // op(reshape(permute(x))) = op'(reshape(x)) where op can take its features in another order.

@@ -5,6 +5,7 @@
 #include "isa/v6m/order.h"
 #include "isa/v7m/order.h"
 #include "target/dsp/dsp_stream.h"
+#include "target/mve/mve_stream.h"
 #include "target/stream.h"
 
 namespace fold8::target {
@@ -21,7 +22,7 @@ constexpr Row kRows[] = {
     {"v6m", f8k::v6m::kGemmOrder, nullptr},
     {"v7m", f8k::v7m::kGemmOrder, nullptr},
     {"dsp", f8k::dsp::kGemmOrder, &kDspStreams},
-    {"mve", f8k::mve::kGemmOrder, nullptr},
+    {"mve", f8k::mve::kGemmOrder, &kMveStreams},
 };
 
 const Row& row_of(std::string_view isa) {

@@ -32,6 +32,10 @@ struct StreamFormat {
   int64_t (*buffer_bytes)(int64_t ins, int64_t pixels);
   Stream (*pack)(const Matrix&);
   Matrix (*unpack)(const int32_t* words, int64_t outs, int64_t ins);
+  // The same for linear, whose rows are the pixels.
+  int64_t (*rows_buffer_bytes)(int64_t ins, int64_t rows);
+  Stream (*pack_rows)(const Matrix&);
+  Matrix (*unpack_rows)(const int32_t* words, int64_t outs, int64_t ins);
   // For depthwise convolutions of one output a channel: row o of the matrix is channel o's taps.
   Stream (*pack_depthwise)(const Matrix&);
   Matrix (*unpack_depthwise)(const int32_t* words, int64_t channels, int64_t taps);

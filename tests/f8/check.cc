@@ -324,12 +324,13 @@ Prepared prepared(const Case& test) {
 }  // namespace
 
 Samples as_ends_of(const Program& wanted, const std::vector<ValueId>& wanted_ends, const Samples& samples,
-                      const Program& p, const std::vector<ValueId>& ends) {
+                   const Program& p, const std::vector<ValueId>& ends) {
   Samples converted = samples;
   for (auto& sample : converted)
     for (size_t i = 0; i < sample.size(); ++i) {
       const Tensor exported = permuted(sample[i], inverse(order_of(p, ends, i)));
-      sample[i] = permuted(with_elem_of(wanted.type(wanted_ends[i]), exported, p.type(ends[i])), order_of(wanted, wanted_ends, i));
+      sample[i] = permuted(with_elem_of(wanted.type(wanted_ends[i]), exported, p.type(ends[i])),
+                           order_of(wanted, wanted_ends, i));
     }
   return converted;
 }

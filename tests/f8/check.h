@@ -31,8 +31,8 @@ Checked prepare(const Case& test);
 // Why printing what was parsed does not give `program`'s text again; nullopt if it does.
 std::optional<std::string> round_trip(const ir::Program& program);
 
-// Samples of `ends`, which are p.inputs or p.outputs, as `wanted` takes or gives them: another form of the same program,
-// whose ends may be float where those of `p` are int8, or in another order of dimensions.
+// Samples of `ends`, which are p.inputs or p.outputs, as `wanted` takes or gives them: another form of the same
+// program, whose ends may be float where those of `p` are int8, or in another order of dimensions.
 Samples as_ends_of(const ir::Program& wanted, const std::vector<ir::ValueId>& wanted_ends, const Samples& samples,
                    const ir::Program& p, const std::vector<ir::ValueId>& ends);
 

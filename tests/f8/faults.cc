@@ -53,6 +53,13 @@ const SourceFault kSourceFaults[] = {
     {"second pixel starts from the wrong sum", "batch", {"cortex-m4"}, "mov r11, r9", "mov r11, r8"},
     {"second tap is lost", "depthwise_blocks", {"cortex-m4"}, "smlad r11, r4, r0, r11", "smlabb r11, r4, r0, r11"},
     {"run of pixels is one too long", "depthwise_blocks", {"cortex-m4"}, "used <= room &&", "used <= room + s.stride_w &&"},
+    {"sum of a row's channel is lost", "tails_of_outs", {"cortex-m55"}, "r10, r12, lr}\\n", "r10, r12, lr}\\n mov r4, #0\\n"},
+    {"sum of the first channel is lost", "small", {"cortex-m55"}, "vadd.i32 q0, q0, r0\\n", ""},
+    {"rounding by sign is lost", "channels", {"cortex-m55"}, "vqrdmlah.s32 q3, q1, r8", "vqrdmulh.s32 q3, q1, r8"},
+    {"first block accumulates what was there", "channels", {"cortex-m55"}, "F8K_BLOCK(\"vmladav.s8\")", "F8K_BLOCK(\"vmladava.s8\")"},
+    {"missing pixels are not copied", "channels", {"cortex-m55"}, "if (p >= pixels)", "if (p > pixels)"},
+    {"last bytes of a window are not copied", "channels", {"cortex-m55"}, "for (; bytes > 0; bytes -= 4", "for (; bytes > 1; bytes -= 4"},
+    {"odd channels are scaled as even ones", "depthwise_blocks", {"cortex-m55"}, "scales + 4, scales + 12", "scales, scales + 12"},
     {"depthwise padding is 0", "borders", kEachIsa, "memset(padding, s.input_zero", "memset(padding, 0"},
     {"right border reads on", "borders", kEachIsa, "ix < 0 || ix >= s.in_w", "ix < 0 || ix > s.in_w"},
 };
@@ -111,10 +118,10 @@ void spoil(Sums&& sums, const Program& int8, const Node& node, const PackingFaul
 // The stream with other sums in it.
 std::shared_ptr<Tensor> spoiled_stream(const Program& int8, const Program& placed, const Node& node, const PackingFault& fault) {
   const target::StreamFormat& format = *target::stream_format(node.attrs.text("stream"));
-  target::Matrix matrix = format.unpack(placed[node.inputs[1]].constant->as<int32_t>().data(), node.attrs.integer("outs"),
+  target::Matrix matrix = format.unpack_rows(placed[node.inputs[1]].constant->as<int32_t>().data(), node.attrs.integer("outs"),
                                         placed.type(node.inputs[0]).shape.back());
   spoil(matrix.sums, int8, node, fault);
-  const std::vector<int32_t> words = format.pack(matrix).words;
+  const std::vector<int32_t> words = format.pack_rows(matrix).words;
   return std::const_pointer_cast<Tensor>(make_tensor(Elem::i32, {static_cast<int64_t>(words.size())}, words));
 }
 

@@ -22,7 +22,8 @@ fs::path folder() {
 constexpr struct {
   const char* folder;
   const char* network;
-} kNetworks[] = {{"mlperf", "ad"}, {"mlperf", "kws"}, {"mlperf", "ic"}, {"mlperf", "vww"}, {"digits", "digits_mlp"}, {"digits", "digits_cnn"}};
+} kNetworks[] = {{"mlperf", "ad"},  {"mlperf", "kws"},        {"mlperf", "ic"},
+                 {"mlperf", "vww"}, {"digits", "digits_mlp"}, {"digits", "digits_cnn"}};
 
 std::string entry_bytes(zip_t* zip, zip_uint64_t index) {
   zip_stat_t stat;

@@ -13,9 +13,9 @@
 namespace fold8::models {
 
 struct Fixture {
-  std::string name;                // "kws_int8_nchw"
-  std::filesystem::path archive;   // <folder>/<name>.pt2
-  std::filesystem::path inputs;    // 16 float inputs of the network, in whatever variant
+  std::string name;               // "kws_int8_nchw"
+  std::filesystem::path archive;  // <folder>/<name>.pt2
+  std::filesystem::path inputs;   // 16 float inputs of the network, in whatever variant
 
   std::filesystem::path beside(const std::string& suffix) const { return archive.parent_path() / (name + suffix); }
 };

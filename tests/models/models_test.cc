@@ -38,8 +38,8 @@ struct Steps {
   }
   std::string text() const {
     return fmt::format("{:>7} of {:>7} differ ({:5.2f} %), largest {}, mean {:.4f}", differing, elements,
-                       100.0 * static_cast<double>(differing) / static_cast<double>(std::max<int64_t>(elements, 1)), largest,
-                       static_cast<double>(sum) / static_cast<double>(std::max<int64_t>(elements, 1)));
+                       100.0 * static_cast<double>(differing) / static_cast<double>(std::max<int64_t>(elements, 1)),
+                       largest, static_cast<double>(sum) / static_cast<double>(std::max<int64_t>(elements, 1)));
   }
 };
 
@@ -115,7 +115,8 @@ Comparison compare(const std::string& name, const std::filesystem::path& file, c
     result.steps.add(got[i].as<int8_t>(), row(want, i, got.size()));
     result.same_top += same_top(got[i].as<int8_t>(), row(want, i, got.size()));
   }
-  fmt::print("  {:<21} {:<32}{}; top-1 {} of {}\n", name, file.filename().string(), result.steps.text(), result.same_top, got.size());
+  fmt::print("  {:<21} {:<32}{}; top-1 {} of {}\n", name, file.filename().string(), result.steps.text(),
+             result.same_top, got.size());
   return result;
 }
 
@@ -127,8 +128,10 @@ TEST_P(Models, EndToEnd) {
   const Ends exported = run_all(network.as_exported, network.exported_inputs);
   EXPECT_EQ(ends.outputs, exported.outputs) << "layout and dropped channels change no result";
   int compared = 0;
-  for (const auto& [suffix, got] : {std::pair("_outq.npy", &ends.outputs), {"_outq64.npy", &ends.outputs},
-                                    {"_logitq.npy", &ends.logits}, {"_logitq64.npy", &ends.logits}}) {
+  for (const auto& [suffix, got] : {std::pair("_outq.npy", &ends.outputs),
+                                    {"_outq64.npy", &ends.outputs},
+                                    {"_logitq.npy", &ends.logits},
+                                    {"_logitq64.npy", &ends.logits}}) {
     const auto file = GetParam().beside(suffix);
     if (!std::filesystem::exists(file)) continue;
     EXPECT_GE(compare(GetParam().name, file, *got).same_top, got->size() - 1) << suffix;
@@ -188,7 +191,8 @@ TEST_P(Models, NodeByNode) {
   const Network network = load(GetParam());
   const NodeResults results = run_nodes(network.as_exported, network.exported_inputs.inputs[0], trace);
   for (const auto& [op, steps] : results.by_op) fmt::print("  {:<22}{:<14}{}\n", GetParam().name, op, steps.text());
-  EXPECT_GE(results.traced, static_cast<int64_t>(network.as_exported.nodes.size()) * 2 / 3) << "most nodes have a record";
+  EXPECT_GE(results.traced, static_cast<int64_t>(network.as_exported.nodes.size()) * 2 / 3)
+      << "most nodes have a record";
 }
 
 // ---- boards

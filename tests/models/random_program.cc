@@ -64,7 +64,8 @@ class Writer {
   void constant(const std::string& text) { head_ += "  const " + text + "\n"; }
 
   Live input() {
-    Shape shape = chance(85) ? Shape{chance(15) ? 2 : 1, pick(1, 6), pick(2, 8), pick(2, 8)} : Shape{pick(1, 3), pick(2, 20)};
+    Shape shape =
+        chance(85) ? Shape{chance(15) ? 2 : 1, pick(1, 6), pick(2, 8), pick(2, 8)} : Shape{pick(1, 3), pick(2, 20)};
     const std::string name = fresh("x");
     head_ += fmt::format("  in {} : f32{}\n", name, shape_text(shape));
     return quantized(name, shape, scale_near(0x1p-5), any_zero());
@@ -85,7 +86,8 @@ class Writer {
     if (chance(40)) {
       real = fresh("r");
       const bool six = chance(30);
-      line(fmt::format("{} = clamp {} max={} min=0x0p+0 : f32{}", real, y, six ? "0x1.8p+2" : "inf", shape_text(shape)));
+      line(
+          fmt::format("{} = clamp {} max={} min=0x0p+0 : f32{}", real, y, six ? "0x1.8p+2" : "inf", shape_text(shape)));
       if (chance(70)) zero = -128;
     }
     live_.push_back(quantized(real, shape, scale_near(scale), zero));
@@ -105,7 +107,10 @@ class Writer {
 
   // ---- ops
 
-  const Live& any() { return live_[static_cast<size_t>(pick(chance(70) ? static_cast<int64_t>(live_.size()) - 1 : 0, static_cast<int64_t>(live_.size()) - 1))]; }
+  const Live& any() {
+    return live_[static_cast<size_t>(
+        pick(chance(70) ? static_cast<int64_t>(live_.size()) - 1 : 0, static_cast<int64_t>(live_.size()) - 1))];
+  }
 
   void step() {
     const Live x = any();
@@ -138,8 +143,10 @@ class Writer {
   std::vector<double> weight(const std::string& name, const Shape& shape) {
     std::vector<double> scales = {scale_near(0x1p-7)};
     const bool per_channel = chance(60);
-    while (per_channel && static_cast<int64_t>(scales.size()) < shape[0]) scales.push_back(chance(12) ? 0x1p-60 : scale_near(0x1p-7));
-    constant(fmt::format("{} : q8{} {} zero=0 = seed({}, -127, 127)", name, shape_text(shape), scale_list(scales, per_channel), pick(1, 1 << 30)));
+    while (per_channel && static_cast<int64_t>(scales.size()) < shape[0])
+      scales.push_back(chance(12) ? 0x1p-60 : scale_near(0x1p-7));
+    constant(fmt::format("{} : q8{} {} zero=0 = seed({}, -127, 127)", name, shape_text(shape),
+                         scale_list(scales, per_channel), pick(1, 1 << 30)));
     line(fmt::format("{}d = dequantize {} : f32{}", name, name, shape_text(shape)));
     per_channel_ = per_channel;
     return scales;
@@ -157,12 +164,15 @@ class Writer {
     if (!chance(70)) return "";
     for (double& s : scales) s *= sx;
     const auto bound = static_cast<int64_t>(2000 * std::sqrt(static_cast<double>(taps)));
-    constant(fmt::format("{} : q32[{}] {} zero=0 = seed({}, {}, {})", name, outs, scale_list(scales, per_channel_), pick(1, 1 << 30), -bound, bound));
+    constant(fmt::format("{} : q32[{}] {} zero=0 = seed({}, {}, {})", name, outs, scale_list(scales, per_channel_),
+                         pick(1, 1 << 30), -bound, bound));
     line(fmt::format("{}d = dequantize {} : f32[{}]", name, name, outs));
     return ", " + name + "d";
   }
 
-  static double spread(double sx, int64_t taps) { return sx * 0x1p-7 * 74 * 74 / 127 * 1.5 * std::sqrt(static_cast<double>(taps)); }
+  static double spread(double sx, int64_t taps) {
+    return sx * 0x1p-7 * 74 * 74 / 127 * 1.5 * std::sqrt(static_cast<double>(taps));
+  }
 
   struct Window {
     int64_t kernel, stride, dilation;
@@ -182,7 +192,8 @@ class Writer {
   }
 
   static std::string window_text(const Window& h, const Window& w) {
-    return fmt::format("pad=[{},{},{},{}] stride=[{},{}]", h.pad.before, h.pad.after, w.pad.before, w.pad.after, h.stride, w.stride);
+    return fmt::format("pad=[{},{},{},{}] stride=[{},{}]", h.pad.before, h.pad.after, w.pad.before, w.pad.after,
+                       h.stride, w.stride);
   }
 
   void conv(const Live& x) {
@@ -199,8 +210,8 @@ class Writer {
     const std::string b = bias(name + "b", outs, x.scale, scales, taps);
     const std::string y = fresh("c");
     const Shape out = {x.shape[0], outs, h.out, w.out};
-    line(fmt::format("{} = conv2d {}, {}d{} dilation=[{},{}] groups={} {} : f32{}", y, x.name, name, b, h.dilation, w.dilation, groups,
-                     window_text(h, w), shape_text(out)));
+    line(fmt::format("{} = conv2d {}, {}d{} dilation=[{},{}] groups={} {} : f32{}", y, x.name, name, b, h.dilation,
+                     w.dilation, groups, window_text(h, w), shape_text(out)));
     finish(y, out, spread(x.scale, taps));
   }
 
@@ -224,7 +235,8 @@ class Writer {
     const std::string y = fresh("p");
     const bool largest = chance(50);
     line(fmt::format("{} = {} {} {}kernel=[{},{}] {} : f32{}", y, largest ? "max_pool" : "avg_pool", x.name,
-                     largest ? "" : fmt::format("count_include_pad={} ", pick(0, 1)), h.kernel, w.kernel, window_text(h, w), shape_text(out)));
+                     largest ? "" : fmt::format("count_include_pad={} ", pick(0, 1)), h.kernel, w.kernel,
+                     window_text(h, w), shape_text(out)));
     largest ? finish_move(y, out, x) : finish(y, out, x.scale);
   }
 
@@ -236,7 +248,8 @@ class Writer {
     const Shape shape = x.shape.size() == 4 ? Shape{1, x.shape[1], 1, 1} : Shape{x.shape.back()};
     const std::string name = fresh("k");
     const double scale = scale_near(0x1p-5);
-    constant(fmt::format("{} : q8{} scale={:a} zero={} = seed({}, -128, 127)", name, shape_text(shape), scale, pick(-10, 10), pick(1, 1 << 30)));
+    constant(fmt::format("{} : q8{} scale={:a} zero={} = seed({}, -128, 127)", name, shape_text(shape), scale,
+                         pick(-10, 10), pick(1, 1 << 30)));
     line(fmt::format("{}d = dequantize {} : f32{}", name, name, shape_text(shape)));
     return {name + "d", shape, scale, 0};
   }
@@ -247,7 +260,8 @@ class Writer {
     const char* ops[] = {"add", "sub", "mul"};
     const int64_t which = pick(0, 2);
     const bool swap = chance(30);
-    line(fmt::format("{} = {} {}, {} : f32{}", y, ops[which], swap ? other.name : x.name, swap ? x.name : other.name, shape_text(x.shape)));
+    line(fmt::format("{} = {} {}, {} : f32{}", y, ops[which], swap ? other.name : x.name, swap ? x.name : other.name,
+                     shape_text(x.shape)));
     finish(y, x.shape, which == 2 ? x.scale * other.scale * 100 : x.scale + other.scale);
   }
 
@@ -291,14 +305,16 @@ class Writer {
     Shape out = x.shape;
     out[dim] = (end - start + step - 1) / step;
     const std::string y = fresh("s");
-    line(fmt::format("{} = slice {} dim={} start={} end={} step={} : f32{}", y, x.name, dim, start, end, step, shape_text(out)));
+    line(fmt::format("{} = slice {} dim={} start={} end={} step={} : f32{}", y, x.name, dim, start, end, step,
+                     shape_text(out)));
     finish_move(y, out, x);
   }
 
   void permute(const Live& x) {
     std::vector<int64_t> dims(x.shape.size());
     std::iota(dims.begin(), dims.end(), 0);
-    for (size_t i = dims.size(); i-- > 1;) std::swap(dims[i], dims[static_cast<size_t>(pick(0, static_cast<int64_t>(i)))]);
+    for (size_t i = dims.size(); i-- > 1;)
+      std::swap(dims[i], dims[static_cast<size_t>(pick(0, static_cast<int64_t>(i)))]);
     Shape out;
     for (int64_t d : dims) out.push_back(x.shape[static_cast<size_t>(d)]);
     const std::string y = fresh("m");
@@ -320,7 +336,8 @@ class Writer {
   void mean(const Live& x) {
     const size_t rank = x.shape.size();
     const bool image = rank == 4 && chance(60);
-    std::vector<int64_t> dims = image ? std::vector<int64_t>{2, 3} : std::vector<int64_t>{pick(rank > 1 ? 1 : 0, static_cast<int64_t>(rank) - 1)};
+    std::vector<int64_t> dims = image ? std::vector<int64_t>{2, 3}
+                                      : std::vector<int64_t>{pick(rank > 1 ? 1 : 0, static_cast<int64_t>(rank) - 1)};
     const bool keep = chance(50) || rank == 1;
     Shape out;
     for (size_t i = 0; i < rank; ++i) {
@@ -328,7 +345,8 @@ class Writer {
       if (!gone || keep) out.push_back(gone ? 1 : x.shape[i]);
     }
     const std::string y = fresh("a");
-    line(fmt::format("{} = mean {} dims={} keepdim={} : f32{}", y, x.name, shape_text(dims), keep ? 1 : 0, shape_text(out)));
+    line(fmt::format("{} = mean {} dims={} keepdim={} : f32{}", y, x.name, shape_text(dims), keep ? 1 : 0,
+                     shape_text(out)));
     finish(y, out, x.scale / 2);
   }
 

@@ -49,7 +49,8 @@ std::vector<target::Target> isas() {
   return list;
 }
 
-// Lowers the program with float ends, so that every form takes the same inputs, and compares from the first integers on.
+// Lowers the program with float ends, so that every form takes the same inputs, and compares from the first integers
+// on.
 std::string pass_failure(const std::string& text) {
   auto program = parse(text, ops::table());
   if (!program) return format(program.errors());
@@ -89,7 +90,8 @@ std::string ends_failure(const std::string& text) {
   const Program& wanted = *as_exported;
   const Samples inputs = driver::make_samples(as_compiled, 2).inputs;
   const Samples want = run(wanted, f8::as_ends_of(wanted, wanted.inputs, inputs, as_compiled, as_compiled.inputs));
-  const Samples got = f8::as_ends_of(wanted, wanted.outputs, run(as_compiled, inputs), as_compiled, as_compiled.outputs);
+  const Samples got =
+      f8::as_ends_of(wanted, wanted.outputs, run(as_compiled, inputs), as_compiled, as_compiled.outputs);
   return f8::difference(got, want).value_or("");
 }
 
@@ -128,9 +130,12 @@ TEST(RandomPrograms, EveryBoardHasTheSameBytes) {
     f8::Batch batch = f8::compile_all(prepared, target, failures);
     f8::emit_all(batch);
     std::ranges::move(f8::on_board(batch), std::back_inserter(failures));
-    if (target.isa == "v7m") std::ranges::move(f8::on_host(batch), std::back_inserter(failures));  // portable, under sanitizers
+    if (target.isa == "v7m")
+      std::ranges::move(f8::on_host(batch), std::back_inserter(failures));  // portable, under sanitizers
     for (const f8::Failure& failure : failures)
-      ADD_FAILURE() << target.cpu << ": " << (failure.test != nullptr ? failure.test->name + "\n" + failure.test->program : "") << failure.what;
+      ADD_FAILURE() << target.cpu << ": "
+                    << (failure.test != nullptr ? failure.test->name + "\n" + failure.test->program : "")
+                    << failure.what;
   }
 }
 

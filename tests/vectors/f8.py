@@ -1,5 +1,5 @@
-"""What the scripts that record .torch.f8 files share: seeded data, the text form, quantize/dequantize as PyTorch has them,
-and the integer answer (docs/arithmetic.md, profile tflite) to hold PyTorch's against.
+"""What the scripts that record .torch.f8 files share: seeded data, the text form, quantize/dequantize as PyTorch has
+them, and the integer answer (docs/arithmetic.md, profile tflite) to hold PyTorch's against.
 """
 
 import math
@@ -147,7 +147,8 @@ def write(target, script, cases, record):
     """record(case, number) -> its text, the outputs, and how many are one step off the integer answer."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    text = f"; Recorded by tests/vectors/{Path(script).name} with PyTorch {torch.__version__.split('+')[0]}. Do not edit.\n"
+    version = torch.__version__.split("+")[0]
+    text = f"; Recorded by tests/vectors/{Path(script).name} with PyTorch {version}. Do not edit.\n"
     count = total = off_total = saturated = 0
     for number, case in enumerate(cases, 1):
         body, got, off = record(case, number)

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <arm_mve.h>
+#include <string.h>
 
+#include "isa/mve/depthwise.h"
+#include "isa/mve/gemm.h"
 #include "isa/mve/order.h"
+#include "core/requantize.h"
 #include "isa/v7m/isa.h"
 
 #if !defined(__ARM_FEATURE_MVE)
@@ -24,6 +28,91 @@ struct Mve : V7m {
       sum = vmladavaq_p_s8(sum, vldrbq_z_s8(x + k, lanes), vldrbq_z_s8(w + k, lanes), lanes);
     }
     acc[0] = sum;
+  }
+
+  // ---- matrix kernels that read a stream (isa/mve/stream.h)
+
+  static constexpr int32_t kStreamPixels = mve::kPixels;
+  static constexpr int32_t kStreamRows = 1;
+
+  // Copies `bytes` of one pixel's window, from its byte `at` (a multiple of 4), into the buffer, where the 16-byte blocks
+  // of the pixels alternate. Up to three bytes beyond `bytes` are left as they are; their weights are zeros.
+  static void load(const int8_t* x, int32_t bytes, int32_t at, int32_t pixel, int32_t /*pixels*/, uint32_t* buffer) {
+    int8_t* blocks = reinterpret_cast<int8_t*>(buffer) + 16 * pixel;
+    if (at % 16 == 0)
+      for (; bytes >= 16; bytes -= 16, x += 16, at += 16) vst1q_s8(blocks + at * kStreamPixels, vld1q_s8(x));
+    for (; bytes > 0; bytes -= 4, x += 4, at += 4) {
+      int8_t* to = blocks + (at & ~15) * kStreamPixels + (at & 15);
+      if (bytes >= 4) {
+        memcpy(to, x, 4);
+      } else {
+        memcpy(to, x, static_cast<uint32_t>(bytes));
+      }
+    }
+  }
+
+  // Every channel of 1 to 4 pixels whose windows are in the buffer; y[i]: where pixel i's channels start. The windows of
+  // missing pixels are copies of the first one's, and so are their results.
+  static void gemm(const int32_t* stream, const Output& out, int32_t ins, int32_t pixels, uint32_t* buffer, int8_t* const* y) {
+    const int32_t padded = mve::stream_ins(ins);
+    int8_t* bytes = reinterpret_cast<int8_t*>(buffer);
+    uint16_t offsets[2 * kStreamPixels];
+    for (int32_t p = 0; p < kStreamPixels; ++p) {
+      const int32_t offset = p < pixels ? static_cast<int32_t>(y[p] - y[0]) : 0;
+      offsets[2 * p] = static_cast<uint16_t>(offset);
+      offsets[2 * p + 1] = static_cast<uint16_t>(offset + 1);
+      if (p >= pixels)
+        for (int32_t k = 0; k < padded; k += 16)
+          vst1q_s8(bytes + k * kStreamPixels + 16 * p, vld1q_s8(bytes + k * kStreamPixels));
+    }
+    const mve::PixelsArguments arguments = {stream + 1, stream + stream[0], bytes, bytes + padded * kStreamPixels, y[0], offsets, out.zero};
+    mve::gemm_pixels_asm(&arguments);
+  }
+
+  // One row of a linear. scratch: stream_ins(ins) bytes.
+  static void stream_rows(const int32_t* stream, const Output& out, const int8_t* x, int32_t ins, int32_t /*outs*/, int32_t /*rows*/,
+                          int8_t* scratch, int8_t* y) {
+    const int32_t padded = mve::stream_ins(ins);
+    if (padded != ins) {
+      memcpy(scratch, x, static_cast<uint32_t>(ins));
+      x = scratch;
+    }
+    const mve::RowArguments arguments = {stream + 1, stream + stream[0], x, x + padded, y, out.zero};
+    mve::gemm_row_asm(&arguments);
+  }
+
+  // Depthwise over a stream (isa/mve/depthwise.h): `pixels` neighbours whose windows are `step` bytes apart. pointers: to
+  // the pixels under the first window.
+  static void depthwise(const int32_t* stream, const Output& out, int32_t channels, int32_t taps, const int8_t* const* pointers,
+                        int32_t step, int32_t pixels, int8_t* y) {
+    for (int32_t p = 0; p < pixels; ++p, y += channels) {
+      const int32_t* block = stream;
+      for (int32_t b = 0; b < mve::depthwise_blocks(channels); ++b, block += mve::depthwise_block_words(taps)) {
+        const int32_t at = p * step + block[0];
+        int32x4_t even = vld1q_s32(block + 1);
+        int32x4_t odd = vld1q_s32(block + 5);
+        const int8_t* weights = reinterpret_cast<const int8_t*>(block + 9);
+        for (int32_t t = 0; t < taps; ++t, weights += 8) {
+          const int16x8_t x = vldrbq_s16(pointers[t] + at);
+          const int16x8_t w = vldrbq_s16(weights);
+          even = vaddq_s32(even, vmullbq_int_s16(x, w));
+          odd = vaddq_s32(odd, vmulltq_int_s16(x, w));
+        }
+        const int32_t* scales = reinterpret_cast<const int32_t*>(weights);
+        int16x8_t narrow = vdupq_n_s16(0);
+        narrow = vqmovnbq_s32(narrow, scaled(even, scales, scales + 8));
+        narrow = vqmovntq_s32(narrow, scaled(odd, scales + 4, scales + 12));
+        narrow = vqaddq_n_s16(narrow, static_cast<int16_t>(out.zero));
+        vstrbq_s16(y + block[0], vmaxq_s16(vminq_s16(narrow, vdupq_n_s16(127)), vdupq_n_s16(-128)));
+      }
+    }
+  }
+
+ private:
+  // acc * multiplier, shifted right by 1 to 31 (shifts are negative): half is added, less one where acc is negative.
+  static int32x4_t scaled(int32x4_t acc, const int32_t* multipliers, const int32_t* shifts) {
+    const int32x4_t high = vqrdmulhq_s32(acc, vld1q_s32(multipliers));
+    return vrshlq_s32(vaddq_s32(high, vshrq_n_s32(acc, 31)), vld1q_s32(shifts));
   }
 };
 

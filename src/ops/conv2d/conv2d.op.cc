@@ -430,6 +430,9 @@ target::Matrix depthwise_matrix(const Program& p, const Node& node, const Geomet
   return m;
 }
 
+// Microkernels may keep the distance between neighbouring pixels' results in 16 bits, for a few pixels at once.
+constexpr int64_t kMaxStreamOuts = 16384;
+
 Result<> pack(Program& p, Node& node, const target::Target& target) {
   require(nhwc(node), "convolutions are packed channels last");
   const Geometry g = geometry(p, node);
@@ -437,8 +440,8 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
   node.attrs.set("kernel", Ints{g.kernel_h, g.kernel_w});
   if (const target::StreamFormat* format = target::stream_format(target.isa)) {
     const bool done = g.one_output_a_channel() ? replace_by_streams(p, node, target, {depthwise_matrix(p, node, g)}, format->pack_depthwise)
-                      : !g.depthwise() ? replace_by_streams(p, node, target, stream_matrices(p, node, g), format->pack)
-                                       : false;
+                      : !g.depthwise() && g.outs <= kMaxStreamOuts ? replace_by_streams(p, node, target, stream_matrices(p, node, g), format->pack)
+                                                                  : false;
     if (done) return ok;
   }
   const f8k::WeightOrder order = target::gemm_order(target);
@@ -456,8 +459,18 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
 
 // ---- device
 
+// A 1x1 convolution without stride or padding sees no rows: one row of all pixels leaves fewer tails.
+Geometry flattened(Geometry g) {
+  const bool pointwise = g.kernel_h * g.kernel_w * g.stride_h * g.stride_w == 1 && !g.pads();
+  if (!pointwise) return g;
+  g.in_w *= g.in_h * g.batch;
+  g.out_w = g.in_w;
+  g.batch = g.in_h = g.out_h = 1;
+  return g;
+}
+
 int64_t buffer_bytes(const Geometry& g, const target::Target& target) {
-  return target::stream_format(target.isa)->buffer_bytes(g.stream_ins(), g.out_w);
+  return target::stream_format(target.isa)->buffer_bytes(g.stream_ins(), flattened(g).out_w);
 }
 
 int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& target) {
@@ -478,7 +491,7 @@ KernelStruct shape_struct(const Geometry& g, int64_t zx) {
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
   const Bounds bounds = clamp_bounds(node);
-  const KernelStruct shape = shape_struct(g, p.type(node.inputs[0]).quant->zero);
+  const KernelStruct shape = shape_struct(flattened(g), p.type(node.inputs[0]).quant->zero);
   const KernelStruct out{"f8k::Output", {{"zero", p.type(node.outputs[0]).quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}};
   const char* clamps = bounds.lo > -128 || bounds.hi < 127 ? "true" : "false";
   const KernelArg scratch = scratch_bytes(p, node, target) > 0 ? KernelArg{KernelScratch{}} : KernelArg{KernelPointer{ValueId::none}};

@@ -45,7 +45,7 @@ void conv2d_stream_row(const ConvShape& s, const Output& out, const int8_t* cons
         conv_load<Isa, kKernelH>(s, rows, (ox + i) * s.stride_w - s.pad_left, group, i, pixels, buffer, patch);
         results[i] = y + (ox + i) * s.outs + group * group_outs;
       }
-      Isa::gemm(stream, ins, pixels, buffer, results);
+      Isa::gemm(stream, out, ins, pixels, buffer, results);
       ox += pixels;
     }
   }

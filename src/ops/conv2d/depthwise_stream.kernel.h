@@ -37,7 +37,7 @@ void depthwise_stream_row(const ConvShape& s, const Output& out, const int8_t* c
       }
     taps[kPadded - 1] = taps[kTaps - 1];  // an odd tap's partner: any pixel, its weight is 0
     const int32_t pixels = whole && run > 0 ? run : 1;
-    Isa::depthwise(stream, s.ins, kTaps, taps, s.stride_w * s.ins, pixels, y + ox * s.outs);
+    Isa::depthwise(stream, out, s.ins, kTaps, taps, s.stride_w * s.ins, pixels, y + ox * s.outs);
     ox += pixels;
   }
   if (kClamp) clamp_elements<Isa>(s.out_w * s.outs, out.lo, out.hi, y, y);

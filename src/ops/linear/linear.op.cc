@@ -141,7 +141,7 @@ f8k::WeightOrder order_of(const Node& node) {
 
 // What the kernel is given, as plain rows.
 target::Matrix given(const Evaluation& e, int64_t outs, int64_t ins) {
-  if (e.node.attrs.has("stream")) return target::stream_format(e.node.attrs.text("stream"))->unpack(e.in[1]->as<int32_t>().data(), outs, ins);
+  if (e.node.attrs.has("stream")) return target::stream_format(e.node.attrs.text("stream"))->unpack_rows(e.in[1]->as<int32_t>().data(), outs, ins);
   const f8k::WeightOrder order = order_of(e.node);
   const auto w = e.in[1]->as<int8_t>();
   const auto sums = e.in[2]->as<int32_t>();
@@ -162,7 +162,7 @@ void evaluate_packed(const Evaluation& e) {
     for (size_t o = 0; o < outs; ++o) {
       int64_t acc = m.sums[o];
       for (size_t i = 0; i < ins; ++i) acc += int64_t{x[b * ins + i]} * m.weights[o * ins + i];
-      const int64_t y = int64_t{m.zero} + quant::apply(m.rescales[m.rescales.size() == 1 ? 0 : o], static_cast<int32_t>(acc));
+      const int64_t y = int64_t{e.out_type(0).quant->zero} + quant::apply(m.rescales[m.rescales.size() == 1 ? 0 : o], static_cast<int32_t>(acc));
       e.out[0]->as<int8_t>()[b * outs + o] = static_cast<int8_t>(quant::clamp(y, bounds.lo, bounds.hi));
     }
 }
@@ -190,7 +190,7 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
   if (const target::StreamFormat* format = target::stream_format(target.isa)) {
     target::Matrix matrix = stream_matrix(p, node, 0, outs, ins);
     matrix.weights.assign(rows.begin(), rows.end());
-    if (replace_by_streams(p, node, target, {matrix}, format->pack)) return ok;
+    if (replace_by_streams(p, node, target, {matrix}, format->pack_rows)) return ok;
   }
   const f8k::WeightOrder order = target::gemm_order(target);
   std::vector<int8_t> bytes(static_cast<size_t>(order.bytes(outs, ins)));
@@ -205,10 +205,10 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
 int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& target) {
   const Type& x = p.type(node.inputs[0]);
   const int64_t ins = x.shape.back();
-  return node.attrs.has("stream") && ins > 0 ? target::stream_format(target.isa)->buffer_bytes(ins, x.elems() / ins) : 0;
+  return node.attrs.has("stream") && ins > 0 ? target::stream_format(target.isa)->rows_buffer_bytes(ins, x.elems() / ins) : 0;
 }
 
-std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target&) {
+std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target& target) {
   const Type& x = p.type(node.inputs[0]);
   const Type& y = p.type(node.outputs[0]);
   const int64_t ins = x.shape.back();
@@ -221,7 +221,9 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
     return {{.function = "f8k::linear_stream",
              .header = "ops/linear/linear_stream.kernel.h",
              .template_args = {bounds.lo > -128 || bounds.hi < 127 ? "true" : "false"},
-             .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelScratch{}, KernelPointer{node.outputs[0]}}}};
+             .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]},
+                      scratch_bytes(p, node, target) > 0 ? KernelArg{KernelScratch{}} : KernelArg{KernelPointer{ValueId::none}},
+                      KernelPointer{node.outputs[0]}}}};
   return {{.function = "f8k::linear",
            .header = "ops/linear/linear.kernel.h",
            .template_args = {p.type(node.inputs[3]).elems() > 1 ? "true" : "false"},

@@ -8,19 +8,13 @@
 namespace f8k {
 inline namespace v0_1 {
 
-// scratch, aligned to 4: stream_ins(ins) words (4 bytes) for each pair of rows. kClamp: out.lo, out.hi are not all of int8.
+// scratch, aligned to 4: what Isa::stream_rows asks for. kClamp: out.lo, out.hi are not all of int8.
 template <class Isa, bool kClamp>
 void linear_stream(const LinearShape& shape, const Output& out, const int8_t* x, const int32_t* stream, int8_t* scratch,
                    int8_t* y) {
-  uint32_t* buffer = reinterpret_cast<uint32_t*>(scratch);
   for (int32_t b = 0; b < shape.batch;) {
-    const int32_t rows = shape.batch - b < Isa::kStreamPixels ? shape.batch - b : Isa::kStreamPixels;
-    int8_t* results[Isa::kStreamPixels];
-    for (int32_t r = 0; r < rows; ++r) {
-      Isa::load(x + (b + r) * shape.ins, shape.ins, 0, r, rows, buffer);
-      results[r] = y + (b + r) * shape.outs;
-    }
-    Isa::gemm(stream, shape.ins, rows, buffer, results);
+    const int32_t rows = shape.batch - b < Isa::kStreamRows ? shape.batch - b : Isa::kStreamRows;
+    Isa::stream_rows(stream, out, x + b * shape.ins, shape.ins, shape.outs, rows, scratch, y + b * shape.outs);
     b += rows;
   }
   if (kClamp) clamp_elements<Isa>(shape.batch * shape.outs, out.lo, out.hi, y, y);

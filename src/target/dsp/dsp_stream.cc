@@ -199,6 +199,7 @@ Matrix unpack_depthwise(const int32_t* words, int64_t channels, int64_t taps) {
 
 }  // namespace
 
-const StreamFormat kDspStreams = {buffer_bytes, pack_matrix, unpack_matrix, pack_depthwise, unpack_depthwise};
+const StreamFormat kDspStreams = {buffer_bytes, pack_matrix,    unpack_matrix,   buffer_bytes,
+                                   pack_matrix,  unpack_matrix, pack_depthwise, unpack_depthwise};
 
 }  // namespace fold8::target

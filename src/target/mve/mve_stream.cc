@@ -1,0 +1,183 @@
+// Writes and reads the streams of device/isa/mve/stream.h.
+#include "target/mve/mve_stream.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "isa/mve/depthwise.h"
+#include "isa/mve/stream.h"
+
+namespace fold8::target {
+namespace {
+
+namespace mve = f8k::mve;
+
+int64_t padded(int64_t ins) { return mve::stream_ins(static_cast<int32_t>(ins)); }
+
+// Why the stream cannot hold the matrix, or nothing. `block`: channels that the microkernel takes at a time.
+std::string objection(const Matrix& m, int64_t block) {
+  if (m.outs < block) return fmt::format("fewer than {} channels", block);
+  for (int64_t o = 0; o < m.outs; ++o) {
+    const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
+    if (r.multiplier != 0 && (r.shift > -1 || r.shift < -31)) return fmt::format("channel {} shifts right by {}; the stream takes 1 to 31", o, -r.shift);
+  }
+  return "";
+}
+
+// A channel that is always zero has no shift of its own.
+int32_t shift_of(const quant::Rescale& r) { return r.multiplier == 0 ? -1 : r.shift; }
+
+quant::Rescale rescale_of(int32_t multiplier, int32_t shift) { return {multiplier, multiplier == 0 ? 0 : shift}; }
+
+// 16 weights of channel o from k on, zeros beyond the last, as four words.
+void write_weights(std::vector<int32_t>& words, const Matrix& m, int64_t o, int64_t k) {
+  int8_t bytes[16] = {};
+  for (int64_t i = 0; i < 16 && k + i < m.ins; ++i) bytes[i] = m.weights[static_cast<size_t>(o * m.ins + k + i)];
+  int32_t four[4];
+  std::memcpy(four, bytes, sizeof four);
+  words.insert(words.end(), four, four + 4);
+}
+
+void read_weights(Matrix& m, int64_t o, int64_t k, const int32_t* words) {
+  int8_t bytes[16];
+  std::memcpy(bytes, words, sizeof bytes);
+  for (int64_t i = 0; i < 16 && k + i < m.ins; ++i) m.weights[static_cast<size_t>(o * m.ins + k + i)] = bytes[i];
+}
+
+// First channels of the blocks: the last block ends with the last channel.
+std::vector<int64_t> blocks(int64_t outs, int64_t block) {
+  std::vector<int64_t> firsts;
+  for (int64_t o = 0; o < outs; o += block) firsts.push_back(std::min(o, outs - block));
+  return firsts;
+}
+
+Matrix empty_matrix(int64_t outs, int64_t ins) {
+  const auto o = static_cast<size_t>(outs);
+  return {outs, ins, std::vector<int8_t>(o * static_cast<size_t>(ins)), std::vector<int32_t>(o), std::vector<quant::Rescale>(o), 0};
+}
+
+void finish(Stream& stream) { stream.words[0] = static_cast<int32_t>(stream.words.size()); }
+
+// ---- pixels
+
+int64_t buffer_bytes(int64_t ins, int64_t) { return mve::kPixels * padded(ins); }
+
+Stream pack_pixels(const Matrix& m) {
+  Stream stream{{}, objection(m, 2)};
+  if (!stream.why_not.empty()) return stream;
+  stream.words.push_back(0);
+  for (int64_t first : blocks(m.outs, 2)) {
+    for (int64_t k = 0; k < padded(m.ins); k += 16)
+      for (int64_t o : {first, first + 1}) write_weights(stream.words, m, o, k);
+    for (int64_t o : {first, first + 1}) {
+      const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
+      stream.words.insert(stream.words.end(), {m.sums[static_cast<size_t>(o)], r.multiplier, shift_of(r)});
+    }
+    stream.words.push_back(static_cast<int32_t>(first));
+  }
+  finish(stream);
+  return stream;
+}
+
+Matrix unpack_pixels(const int32_t* words, int64_t outs, int64_t ins) {
+  Matrix m = empty_matrix(outs, ins);
+  const int32_t* end = words + words[0];
+  for (++words; words != end; words += mve::pair_words(static_cast<int32_t>(ins))) {
+    const int32_t* scales = words + padded(ins) / 2;
+    for (int64_t j = 0; j < 2; ++j) {
+      const int64_t o = scales[6] + j;
+      for (int64_t k = 0; k < padded(ins); k += 16) read_weights(m, o, k, words + k / 2 + 4 * j);
+      m.sums[static_cast<size_t>(o)] = scales[3 * j];
+      m.rescales[static_cast<size_t>(o)] = rescale_of(scales[3 * j + 1], scales[3 * j + 2]);
+    }
+  }
+  return m;
+}
+
+// ---- rows
+
+int64_t rows_buffer_bytes(int64_t ins, int64_t) { return ins == padded(ins) ? 0 : padded(ins); }
+
+Stream pack_rows(const Matrix& m) {
+  Stream stream{{}, objection(m, mve::kRowChannels)};
+  if (!stream.why_not.empty()) return stream;
+  stream.words.push_back(0);
+  for (int64_t first : blocks(m.outs, mve::kRowChannels)) {
+    const auto each = [&](auto write) {
+      for (int32_t place : mve::kRowOrder) write(static_cast<size_t>(first + place));
+    };
+    each([&](size_t o) { stream.words.push_back(m.sums[o]); });
+    for (int64_t k = 0; k < padded(m.ins); k += 16) each([&](size_t o) { write_weights(stream.words, m, static_cast<int64_t>(o), k); });
+    each([&](size_t o) { stream.words.push_back(m.rescales[o].multiplier); });
+    each([&](size_t o) { stream.words.push_back(shift_of(m.rescales[o])); });
+    stream.words.push_back(static_cast<int32_t>(first));
+  }
+  finish(stream);
+  return stream;
+}
+
+Matrix unpack_rows(const int32_t* words, int64_t outs, int64_t ins) {
+  Matrix m = empty_matrix(outs, ins);
+  const int32_t* end = words + words[0];
+  for (++words; words != end; words += mve::row_block_words(static_cast<int32_t>(ins))) {
+    const int32_t* scales = words + 8 + 2 * padded(ins);
+    for (int32_t j = 0; j < mve::kRowChannels; ++j) {
+      const int64_t o = scales[16] + mve::kRowOrder[j];
+      m.sums[static_cast<size_t>(o)] = words[j];
+      for (int64_t k = 0; k < padded(ins); k += 16) read_weights(m, o, k, words + 8 + 2 * k + 4 * j);
+      m.rescales[static_cast<size_t>(o)] = rescale_of(scales[j], scales[8 + j]);
+    }
+  }
+  return m;
+}
+
+// ---- depthwise
+
+Stream pack_depthwise(const Matrix& m) {
+  Stream stream{{}, objection(m, mve::kDepthwiseChannels)};
+  if (!stream.why_not.empty()) return stream;
+  for (int64_t first : blocks(m.outs, mve::kDepthwiseChannels)) {
+    const auto each = [&](auto value) {
+      for (int32_t place = 0; place < 8; ++place) stream.words.push_back(value(static_cast<size_t>(first + mve::depthwise_channel(place))));
+    };
+    stream.words.push_back(static_cast<int32_t>(first));
+    each([&](size_t o) { return m.sums[o]; });
+    for (int64_t t = 0; t < m.ins; ++t) {
+      int8_t bytes[8];
+      for (int64_t j = 0; j < 8; ++j) bytes[j] = m.weights[static_cast<size_t>((first + j) * m.ins + t)];
+      int32_t two[2];
+      std::memcpy(two, bytes, sizeof two);
+      stream.words.insert(stream.words.end(), two, two + 2);
+    }
+    each([&](size_t o) { return m.rescales[o].multiplier; });
+    each([&](size_t o) { return shift_of(m.rescales[o]); });
+  }
+  return stream;
+}
+
+Matrix unpack_depthwise(const int32_t* words, int64_t channels, int64_t taps) {
+  Matrix m = empty_matrix(channels, taps);
+  for (int32_t b = 0; b < mve::depthwise_blocks(static_cast<int32_t>(channels)); ++b, words += mve::depthwise_block_words(static_cast<int32_t>(taps))) {
+    const int32_t* scales = words + 9 + 2 * taps;
+    for (int32_t place = 0; place < 8; ++place) {
+      const auto o = static_cast<size_t>(words[0] + mve::depthwise_channel(place));
+      m.sums[o] = words[1 + place];
+      m.rescales[o] = rescale_of(scales[place], scales[8 + place]);
+    }
+    for (int64_t t = 0; t < taps; ++t) {
+      int8_t bytes[8];
+      std::memcpy(bytes, words + 9 + 2 * t, sizeof bytes);
+      for (int64_t j = 0; j < 8; ++j) m.weights[static_cast<size_t>((words[0] + j) * taps + t)] = bytes[j];
+    }
+  }
+  return m;
+}
+
+}  // namespace
+
+const StreamFormat kMveStreams = {buffer_bytes, pack_pixels, unpack_pixels,  rows_buffer_bytes,
+                                   pack_rows,    unpack_rows, pack_depthwise, unpack_depthwise};
+
+}  // namespace fold8::target
