@@ -1,6 +1,7 @@
 // What the runner and the tool that starts it say to each other: files of these records, little-endian, and exit codes.
 // For each model m of the image: the tool writes m.in (Request, then the samples), the runner writes m.out (outputs),
-// m.result (Result) and, when the model traces or marks, m.trace and m.marks; at the end, whatever happened, one file "report" (Report).
+// m.result (Result) and, when the model traces or marks, m.trace and m.marks; at the end, whatever happened, one file
+// "report" (Report).
 #pragma once
 
 #include <stdint.h>

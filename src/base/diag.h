@@ -10,12 +10,12 @@ namespace fold8 {
 
 // Where a node came from. Empty strings mean "not known"; a fused node keeps one Place per original.
 struct Place {
-  std::string source_file;    // Python file, as the archive's stack_trace gives it
-  int source_line = 0;        // 1-based; 0 = unknown
-  std::string source_text;    // that line of Python, trimmed
-  std::string function;       // Python function the line is in
-  std::string module_path;    // "DsCnn > stem (Conv2d)"
-  std::string node;           // fx node name
+  std::string source_file;  // Python file, as the archive's stack_trace gives it
+  int source_line = 0;      // 1-based; 0 = unknown
+  std::string source_text;  // that line of Python, trimmed
+  std::string function;     // Python function the line is in
+  std::string module_path;  // "DsCnn > stem (Conv2d)"
+  std::string node;         // fx node name
 };
 
 enum class Severity { error, warning, note };
@@ -26,7 +26,7 @@ struct Diag {
   Severity severity = Severity::error;
   std::string code;
   std::string message;
-  std::string file;   // the model or input file, if one is to blame
+  std::string file;  // the model or input file, if one is to blame
   Place place;
   std::vector<std::string> notes;
 

@@ -15,9 +15,11 @@ inline constexpr Ok ok{};
 template <class T = Ok>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                          // NOLINT: implicit on purpose
-  Result(Diag diag) : errors_{std::move(diag)} {}                        // NOLINT
-  Result(Diags diags) : errors_(std::move(diags)) { require(!errors_.empty(), "a failed Result carries a diagnostic"); }  // NOLINT
+  Result(T value) : value_(std::move(value)) {}    // NOLINT: implicit on purpose
+  Result(Diag diag) : errors_{std::move(diag)} {}  // NOLINT
+  Result(Diags diags) : errors_(std::move(diags)) {
+    require(!errors_.empty(), "a failed Result carries a diagnostic");
+  }  // NOLINT
 
   explicit operator bool() const { return value_.has_value(); }
   T& operator*() { return *value_; }
@@ -46,7 +48,7 @@ class [[nodiscard]] Result {
   declaration = std::move(*result)
 
 // F8_CHECK(f()): return f's errors from this function, if there are any.
-#define F8_CHECK(expression)                                               \
-  do {                                                                     \
+#define F8_CHECK(expression)                                                    \
+  do {                                                                          \
     if (auto f8_check = (expression); !f8_check) return f8_check.take_errors(); \
   } while (false)

@@ -50,7 +50,7 @@ struct Sizes {
 struct Built {
   target::Target target;
   std::vector<Model> models;
-  std::filesystem::path folder;  // holds image.elf; run() works there
+  std::filesystem::path folder;      // holds image.elf; run() works there
   std::vector<std::string> sources;  // of the emitted code, as compiled
   Sizes sizes;
 };
@@ -66,13 +66,13 @@ struct RunOptions {
 };
 
 struct ModelRun {
-  std::string isa;           // what <name>_isa() returned, at most 16 bytes
-  std::string outputs;       // samples back to back; each is all output slices in order
-  int64_t stack_bytes = 0;   // deepest use over all samples, from the call of invoke
-  int64_t instructions = 0;  // of one invoke of sample 0, exact, beyond those of an empty function; 0 unless counted
-  std::vector<int64_t> marks;  // instructions from the start of that invoke to each fold8_mark(), to one tick of SysTick
-                               // (31 to 50 instructions)
-  std::string trace;         // fold8_trace's records in order: u32 node, u32 bytes, data
+  std::string isa;             // what <name>_isa() returned, at most 16 bytes
+  std::string outputs;         // samples back to back; each is all output slices in order
+  int64_t stack_bytes = 0;     // deepest use over all samples, from the call of invoke
+  int64_t instructions = 0;    // of one invoke of sample 0, exact, beyond those of an empty function; 0 unless counted
+  std::vector<int64_t> marks;  // instructions from the start of that invoke to each fold8_mark(), to one tick of
+                               // SysTick (31 to 50 instructions)
+  std::string trace;  // fold8_trace's records in order: u32 node, u32 bytes, data
 };
 
 struct Run {

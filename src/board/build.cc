@@ -201,7 +201,8 @@ Result<Built> build(const Image& image, const fs::path& folder) {
   }
   F8_CHECK(link(image, sources, folder));
   F8_TRY(const std::string map, read_file(folder / "image.map"));
-  return Built{.target = image.target, .models = image.models, .folder = folder, .sources = emitted, .sizes = read_map(map)};
+  return Built{
+      .target = image.target, .models = image.models, .folder = folder, .sources = emitted, .sizes = read_map(map)};
 }
 
 Result<std::vector<int64_t>> stack_bounds(const Built& built) {

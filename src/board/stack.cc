@@ -22,7 +22,8 @@ std::string quoted(std::string_view line, std::string_view key) {
 
 class Graph {
  public:
-  // Lines of VCG: node: { title: "f" label: "signature\nplace\n104 bytes (static)" }, edge: { sourcename: targetname: }.
+  // Lines of VCG: node: { title: "f" label: "signature\nplace\n104 bytes (static)" }, edge: { sourcename: targetname:
+  // }.
   void read(const std::string& text) {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
@@ -68,15 +69,16 @@ class Graph {
     frame_[quoted(line, "title")] = bytes;
   }
 
-  std::map<std::string, int64_t> frame_;               // bytes; -1 = not static
+  std::map<std::string, int64_t> frame_;  // bytes; -1 = not static
   std::map<std::string, std::set<std::string>> calls_;
   std::map<std::string, int64_t> depth_;
-  std::set<std::string> open_;                         // on the path from the entry
+  std::set<std::string> open_;  // on the path from the entry
 };
 
 }  // namespace
 
-Result<std::vector<int64_t>> deepest_paths(const std::vector<std::string>& graphs, const std::vector<std::string>& entries) {
+Result<std::vector<int64_t>> deepest_paths(const std::vector<std::string>& graphs,
+                                           const std::vector<std::string>& entries) {
   Graph graph;
   for (const std::string& text : graphs) graph.read(text);
   std::vector<int64_t> bounds;

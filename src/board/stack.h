@@ -20,6 +20,7 @@ inline constexpr int64_t kAssemblyStackBytes = 64;
 // `graphs`: what GCC's -fcallgraph-info=su wrote, one text for each translation unit. The deepest path from each of
 // `entries`, frames and return addresses included. Recursion, a frame of unknown size and a call through a pointer are
 // errors: none has a bound.
-Result<std::vector<int64_t>> deepest_paths(const std::vector<std::string>& graphs, const std::vector<std::string>& entries);
+Result<std::vector<int64_t>> deepest_paths(const std::vector<std::string>& graphs,
+                                           const std::vector<std::string>& entries);
 
 }  // namespace fold8::board

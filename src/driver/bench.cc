@@ -27,7 +27,9 @@ struct Measured {
 
 Result<Measured> measure(const Compiled& compiled, const emit::Emission& emission, const Samples& samples) {
   const TempFolder folder;
-  F8_TRY(board::Built built, board::build({.target = compiled.target, .files = emission.files, .models = {board_model(compiled, "bench")}}, folder.path()));
+  F8_TRY(board::Built built,
+         board::build({.target = compiled.target, .files = emission.files, .models = {board_model(compiled, "bench")}},
+                      folder.path()));
   F8_TRY(board::Run run, board::run(built, {{1, sample_bytes(samples.inputs[0])}}, {.count_instructions = true}));
   F8_TRY(const std::vector<int64_t> bounds, board::stack_bounds(built));
   run.models[0].stack_bytes = bounds[0];
@@ -55,7 +57,8 @@ Result<Cost> bench(const Program& int8, const target::Target& target) {
   require(parts.run.marks.size() == p.nodes.size() + 1, "a mark stands before the first node and after each");
   for (size_t i = 0; i < p.nodes.size(); ++i) {
     const Node& node = p.nodes[i];
-    cost.nodes.push_back({node.name, std::string(node.op->name), shapes_of(p, node), node.op->macs == nullptr ? 0 : node.op->macs(p, node),
+    cost.nodes.push_back({node.name, std::string(node.op->name), shapes_of(p, node),
+                          node.op->macs == nullptr ? 0 : node.op->macs(p, node),
                           parts.run.marks[i + 1] - parts.run.marks[i]});
   }
   return cost;

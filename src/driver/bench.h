@@ -9,9 +9,9 @@
 namespace fold8::driver {
 
 struct NodeCost {
-  std::string node;      // its name
+  std::string node;  // its name
   std::string op;
-  std::string shapes;    // "[1,25,5,64] -> [1,25,5,64]"
+  std::string shapes;  // "[1,25,5,64] -> [1,25,5,64]"
   int64_t macs = 0;
   int64_t instructions = 0;  // to one tick of SysTick: 31 to 50 instructions
 };
@@ -22,7 +22,7 @@ struct Cost {
   int64_t weight_bytes = 0;
   int64_t code_bytes = 0;
   int64_t arena_bytes = 0;
-  int64_t stack_bytes = 0;   // proven bound
+  int64_t stack_bytes = 0;  // proven bound
   std::vector<NodeCost> nodes;
 };
 

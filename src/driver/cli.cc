@@ -47,8 +47,10 @@ Result<std::map<std::string, int64_t>> parse_bind(const std::vector<std::string>
     const size_t equals = item.find('=');
     int64_t size = 0;
     const char* end = item.data() + item.size();
-    const bool number = equals != std::string::npos && equals > 0 && std::from_chars(item.data() + equals + 1, end, size).ptr == end;
-    if (!number || equals + 1 == item.size() || size < 0) return error("F8-0404", fmt::format("--bind {}: expected NAME=SIZE, as in --bind s0=1", item));
+    const bool number =
+        equals != std::string::npos && equals > 0 && std::from_chars(item.data() + equals + 1, end, size).ptr == end;
+    if (!number || equals + 1 == item.size() || size < 0)
+      return error("F8-0404", fmt::format("--bind {}: expected NAME=SIZE, as in --bind s0=1", item));
     bind[item.substr(0, equals)] = size;
   }
   return bind;
@@ -68,7 +70,8 @@ std::string default_name(const std::filesystem::path& model) {
   std::string name = model.stem().string();
   for (char& c : name)
     if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
-  return name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) != 0 || name[0] == '_' ? "model_" + name : name;
+  return name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) != 0 || name[0] == '_' ? "model_" + name
+                                                                                                  : name;
 }
 
 // ---- compile
@@ -92,7 +95,9 @@ struct Linked {
 Result<Linked> link(const Compiled& compiled, const emit::Emission& emission, const std::string& name) {
   F8_CHECK(board::check_tools());
   const TempFolder folder;
-  F8_TRY(const board::Built built, board::build({.target = compiled.target, .files = emission.files, .models = {board_model(compiled, name)}}, folder.path()));
+  F8_TRY(const board::Built built,
+         board::build({.target = compiled.target, .files = emission.files, .models = {board_model(compiled, name)}},
+                      folder.path()));
   F8_TRY(const std::vector<int64_t> bounds, board::stack_bounds(built));
   return Linked{built.sizes.code_bytes, bounds[0]};
 }
@@ -101,7 +106,8 @@ Result<> compile_command(const Arguments& a) {
   F8_TRY(const target::Target target, target::find_target(a.target));
   F8_TRY(const ModelOptions options, model_options(a));
   const std::string name = a.name.empty() ? default_name(a.model) : a.name;
-  if (!emit::is_c_identifier(name)) return error("F8-0404", fmt::format("--name {}: expected a C identifier that starts with a letter", name));
+  if (!emit::is_c_identifier(name))
+    return error("F8-0404", fmt::format("--name {}: expected a C identifier that starts with a letter", name));
   F8_TRY(Int8Model model, load_int8(a.model, options));
   F8_TRY(const Compiled compiled, compile(model.program, target));
   const emit::Emission emission = emit::emit(compiled.program, compiled.plan, target, {.name = name});
@@ -116,12 +122,14 @@ Result<> compile_command(const Arguments& a) {
   say(model.reports);
 
   const Program& p = compiled.program;
-  std::cout << fmt::format("{}: {} ({} kernels)\n", name, target.cpu, target.isa) << ends_line(p, "input", p.inputs) << ends_line(p, "output", p.outputs);
-  std::cout << fmt::format("  {:<8} {} bytes: one arena, aligned to {}; lower bound of this schedule {}{}\n", "RAM", compiled.plan.arena_bytes, compiled.plan.align,
-                           compiled.plan.lower_bound_bytes, stack);
+  std::cout << fmt::format("{}: {} ({} kernels)\n", name, target.cpu, target.isa) << ends_line(p, "input", p.inputs)
+            << ends_line(p, "output", p.outputs);
+  std::cout << fmt::format("  {:<8} {} bytes: one arena, aligned to {}; lower bound of this schedule {}{}\n", "RAM",
+                           compiled.plan.arena_bytes, compiled.plan.align, compiled.plan.lower_bound_bytes, stack);
   std::cout << fmt::format("  {:<8} {} bytes of weights; code {}\n", "flash", emission.weight_bytes, code);
   const int64_t macs = passes::total_macs(model.program);
-  const std::string given = macs == model.macs_as_given ? "" : fmt::format(" ({} as given; the rest is dead channels)", model.macs_as_given);
+  const std::string given =
+      macs == model.macs_as_given ? "" : fmt::format(" ({} as given; the rest is dead channels)", model.macs_as_given);
   std::cout << fmt::format("  {:<8} {}{}\n", "MACs", macs, given);
   std::cout << fmt::format("  {:<8} {}/{{{}.h, {}.cpp, {}_kernels.h}}\n", "written", a.folder, name, name, name);
   return ok;
@@ -182,7 +190,8 @@ Result<> run_command(const Arguments& a) {
   say(model.reports);
   const Program& program = model.program;
   if (a.outputs.size() > program.outputs.size())
-    return error("F8-0402", fmt::format("{} --output files for {} outputs", a.outputs.size(), program.outputs.size())).in(a.model);
+    return error("F8-0402", fmt::format("{} --output files for {} outputs", a.outputs.size(), program.outputs.size()))
+        .in(a.model);
   F8_TRY(const Samples samples, read_samples(program, a.inputs));
   if (samples.inputs.empty()) return error("F8-0402", "the arrays hold no sample").in(a.inputs[0]);
   std::vector<std::vector<Tensor>> outputs(program.outputs.size());
@@ -195,7 +204,8 @@ Result<> run_command(const Arguments& a) {
     if (i < a.outputs.size()) {
       F8_CHECK(write_npy(a.outputs[i], joined));
     } else {
-      std::cout << fmt::format("{} {}{}:{}\n", program[program.outputs[i]].name, elem_name(joined.elem), shape_text(joined.shape), preview(joined));
+      std::cout << fmt::format("{} {}{}:{}\n", program[program.outputs[i]].name, elem_name(joined.elem),
+                               shape_text(joined.shape), preview(joined));
     }
   }
   return ok;
@@ -210,8 +220,9 @@ Result<std::vector<target::Target>> chosen_targets(const std::string& name) {
 }
 
 void print_verdict(const target::Target& target, const Verdict& v) {
-  std::cout << fmt::format("  {:<14} {:<4} {:<11} {:>10} of {:<10} {:>8} {:>8} {:>8} {:>7} {:>7}\n", target.cpu, v.isa, target.core, v.differing_bytes, v.compared_bytes,
-                           v.arena_bytes, v.sizes.table_bytes, v.sizes.code_bytes, v.stack_bytes, v.stack_bound)
+  std::cout << fmt::format("  {:<14} {:<4} {:<11} {:>10} of {:<10} {:>8} {:>8} {:>8} {:>7} {:>7}\n", target.cpu, v.isa,
+                           target.core, v.differing_bytes, v.compared_bytes, v.arena_bytes, v.sizes.table_bytes,
+                           v.sizes.code_bytes, v.stack_bytes, v.stack_bound)
             << std::flush;
   if (!v.difference.empty()) std::cout << "    " << v.difference << "\n";
 }
@@ -228,8 +239,10 @@ Result<bool> verify_command(const Arguments& a) {
   if (!a.inputs.empty()) {
     F8_TRY(samples, read_samples(program, a.inputs));
   }
-  std::cout << fmt::format("{}: {} samples{}, interpreter against emitted code on QEMU\n", a.model, samples.inputs.size(), a.inputs.empty() ? " made by seed" : "");
-  std::cout << fmt::format("  {:<14} {:<4} {:<11} {:>10}    {:<10} {:>8} {:>8} {:>8} {:>7} {:>7}\n", "target", "isa", "ran on", "differing", "bytes", "arena", "weights", "code", "stack", "<=");
+  std::cout << fmt::format("{}: {} samples{}, interpreter against emitted code on QEMU\n", a.model,
+                           samples.inputs.size(), a.inputs.empty() ? " made by seed" : "");
+  std::cout << fmt::format("  {:<14} {:<4} {:<11} {:>10}    {:<10} {:>8} {:>8} {:>8} {:>7} {:>7}\n", "target", "isa",
+                           "ran on", "differing", "bytes", "arena", "weights", "code", "stack", "<=");
   bool agreed = true;
   for (const target::Target& target : targets) {
     F8_TRY(const Verdict verdict, verify(program, target, samples, {.name = default_name(a.model)}));
@@ -242,20 +255,27 @@ Result<bool> verify_command(const Arguments& a) {
 
 // ---- bench
 
-double per_mac(int64_t instructions, int64_t macs) { return macs == 0 ? 0 : static_cast<double>(instructions) / static_cast<double>(macs); }
+double per_mac(int64_t instructions, int64_t macs) {
+  return macs == 0 ? 0 : static_cast<double>(instructions) / static_cast<double>(macs);
+}
 
 void print_cost(const target::Target& target, const Cost& cost) {
-  std::cout << fmt::format("{} ({} kernels)\n  {:<24} {:<10} {:>12} {:>12} {:>8}  {}\n", target.cpu, target.isa, "node", "op", "instructions", "MACs", "per MAC", "shapes");
+  std::cout << fmt::format("{} ({} kernels)\n  {:<24} {:<10} {:>12} {:>12} {:>8}  {}\n", target.cpu, target.isa, "node",
+                           "op", "instructions", "MACs", "per MAC", "shapes");
   for (const NodeCost& node : cost.nodes)
-    std::cout << fmt::format("  {:<24} {:<10} {:>12} {:>12} {:>8.3f}  {}\n", node.node, node.op, node.instructions, node.macs, per_mac(node.instructions, node.macs), node.shapes);
-  std::cout << fmt::format("  {:<24} {:<10} {:>12} {:>12} {:>8.3f}\n", "total", "", cost.instructions, cost.macs, per_mac(cost.instructions, cost.macs));
-  std::cout << fmt::format("  weights {} bytes, code {} bytes, arena {} bytes, stack at most {} bytes\n", cost.weight_bytes, cost.code_bytes, cost.arena_bytes, cost.stack_bytes);
+    std::cout << fmt::format("  {:<24} {:<10} {:>12} {:>12} {:>8.3f}  {}\n", node.node, node.op, node.instructions,
+                             node.macs, per_mac(node.instructions, node.macs), node.shapes);
+  std::cout << fmt::format("  {:<24} {:<10} {:>12} {:>12} {:>8.3f}\n", "total", "", cost.instructions, cost.macs,
+                           per_mac(cost.instructions, cost.macs));
+  std::cout << fmt::format("  weights {} bytes, code {} bytes, arena {} bytes, stack at most {} bytes\n",
+                           cost.weight_bytes, cost.code_bytes, cost.arena_bytes, cost.stack_bytes);
 }
 
 // The totals of one target as a JSON object.
 std::string json_of(const target::Target& target, const Cost& cost) {
   return fmt::format(
-      "{{\"target\": \"{}\", \"instructions\": {}, \"macs\": {}, \"weight_bytes\": {}, \"code_bytes\": {}, \"arena_bytes\": {}, \"stack_bytes\": {}}}",
+      "{{\"target\": \"{}\", \"instructions\": {}, \"macs\": {}, \"weight_bytes\": {}, \"code_bytes\": {}, "
+      "\"arena_bytes\": {}, \"stack_bytes\": {}}}",
       target.cpu, cost.instructions, cost.macs, cost.weight_bytes, cost.code_bytes, cost.arena_bytes, cost.stack_bytes);
 }
 
@@ -280,13 +300,16 @@ Result<> bench_command(const Arguments& a) {
 // ---- the command line
 
 void add_model(CLI::App& command, Arguments& a) {
-  command.add_option("model", a.model, "int8 program: .pt2, as torch.export.save writes it after PT2E quantization")->required();
+  command.add_option("model", a.model, "int8 program: .pt2, as torch.export.save writes it after PT2E quantization")
+      ->required();
   command.add_option("--bind", a.bind, "size of a symbolic dimension, as in --bind s0=1; repeats");
   command.add_option("--io", a.io, "what the model's ends exchange")->check(CLI::IsMember({"int8", "float32"}));
 }
 
 void add_input_layout(CLI::App& command, Arguments& a) {
-  command.add_option("--input-layout", a.input_layout, "how the firmware's caller hands over images")->check(CLI::IsMember({"nhwc", "nchw"}))->capture_default_str();
+  command.add_option("--input-layout", a.input_layout, "how the firmware's caller hands over images")
+      ->check(CLI::IsMember({"nhwc", "nchw"}))
+      ->capture_default_str();
 }
 
 int finish(const Result<>& result) {
@@ -320,16 +343,20 @@ void declare(CLI::App& app, Arguments& a) {
 
   CLI::App* run = app.add_subcommand("run", "run the model on this machine, with the integers the firmware computes");
   add_model(*run, a);
-  run->add_option("--input", a.inputs, "x.npy or name=x.npy, float32 or int8; repeats; one more leading axis means many samples")->required();
+  run->add_option("--input", a.inputs,
+                  "x.npy or name=x.npy, float32 or int8; repeats; one more leading axis means many samples")
+      ->required();
   run->add_option("--output", a.outputs, "y.npy; repeats, in the order of the outputs; default: print");
 
-  CLI::App* verify = app.add_subcommand("verify", "build the emitted source, run it under QEMU, compare bit by bit with the interpreter");
+  CLI::App* verify = app.add_subcommand(
+      "verify", "build the emitted source, run it under QEMU, compare bit by bit with the interpreter");
   add_model(*verify, a);
   add_input_layout(*verify, a);
   verify->add_option("--target", a.targets, "core, or all")->capture_default_str();
   verify->add_option("--input", a.inputs, "as for run; default: made by seed");
 
-  CLI::App* bench = app.add_subcommand("bench", "count the instructions of one inference under QEMU, in total and node by node");
+  CLI::App* bench =
+      app.add_subcommand("bench", "count the instructions of one inference under QEMU, in total and node by node");
   add_model(*bench, a);
   add_input_layout(*bench, a);
   bench->add_option("--target", a.targets, "core, or all")->capture_default_str();
@@ -338,7 +365,9 @@ void declare(CLI::App& app, Arguments& a) {
   CLI::App* print = app.add_subcommand("print", "show the program in one of its forms");
   add_model(*print, a);
   add_input_layout(*print, a);
-  print->add_option("--form", a.form, "torch, int8, packed or placed")->check(CLI::IsMember({"torch", "int8", "packed", "placed"}))->capture_default_str();
+  print->add_option("--form", a.form, "torch, int8, packed or placed")
+      ->check(CLI::IsMember({"torch", "int8", "packed", "placed"}))
+      ->capture_default_str();
   print->add_option("--target", a.target, "core, for packed and placed")->capture_default_str();
 }
 
@@ -356,7 +385,9 @@ int run_cli(int argc, char** argv) {
   try {
     return dispatch(app, arguments);
   } catch (const CompilerBug& bug) {
-    std::cerr << format(error("F8-0000", fmt::format("this is a bug in fold8, not in your model: broken invariant: {}", bug.what())).in(arguments.model));
+    std::cerr << format(
+        error("F8-0000", fmt::format("this is a bug in fold8, not in your model: broken invariant: {}", bug.what()))
+            .in(arguments.model));
   } catch (const std::exception& e) {
     std::cerr << format(error("F8-0000", fmt::format("unexpected failure: {}", e.what())).in(arguments.model));
   }

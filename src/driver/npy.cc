@@ -16,7 +16,9 @@ using namespace ir;
 constexpr std::string_view kMagic = "\x93NUMPY";
 
 Diag bad(const std::filesystem::path& path, std::string message) {
-  return error("F8-0401", std::move(message)).in(path.string()).note("supported: .npy files of float32 or int8 in C order, as numpy.save writes them");
+  return error("F8-0401", std::move(message))
+      .in(path.string())
+      .note("supported: .npy files of float32 or int8 in C order, as numpy.save writes them");
 }
 
 // The text between the header's braces, and where the data begins.
@@ -64,11 +66,13 @@ Result<Tensor> read_npy(const std::filesystem::path& path) {
   const auto header = find_header(bytes);
   if (!header) return bad(path, "is not a .npy file, or is cut short");
   const std::string_view dtype = field(header->text, "descr");
-  if (dtype != "'<f4'" && dtype != "'|i1'") return bad(path, fmt::format("has elements of type {}", dtype)).note("convert with array.astype(numpy.float32)");
+  if (dtype != "'<f4'" && dtype != "'|i1'")
+    return bad(path, fmt::format("has elements of type {}", dtype)).note("convert with array.astype(numpy.float32)");
   const auto shape = parse_shape(field(header->text, "shape"));
   const auto elems = shape ? checked_elems(*shape) : std::nullopt;
   if (!elems) return bad(path, "has a shape that cannot be read");
-  if (field(header->text, "fortran_order") != "False") return bad(path, "is in Fortran order").note("convert with numpy.ascontiguousarray(array)");
+  if (field(header->text, "fortran_order") != "False")
+    return bad(path, "is in Fortran order").note("convert with numpy.ascontiguousarray(array)");
   const Elem elem = dtype == "'<f4'" ? Elem::f32 : Elem::i8;
   const auto size = checked_mul(*elems, static_cast<int64_t>(elem_bytes(elem)));
   if (!size || static_cast<uint64_t>(*size) != bytes.size() - header->data)
@@ -80,8 +84,9 @@ Result<Tensor> read_npy(const std::filesystem::path& path) {
 
 Result<> write_npy(const std::filesystem::path& path, const Tensor& tensor) {
   require(tensor.elem == Elem::f32 || tensor.elem == Elem::i8, "arrays that leave fold8 are float32 or int8");
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", tensor.elem == Elem::f32 ? "<f4" : "|i1",
-                                   fmt::join(tensor.shape, ", "), tensor.shape.size() == 1 ? "," : "");
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}",
+                                   tensor.elem == Elem::f32 ? "<f4" : "|i1", fmt::join(tensor.shape, ", "),
+                                   tensor.shape.size() == 1 ? "," : "");
   const size_t unpadded = kMagic.size() + 4 + header.size() + 1;
   header += std::string((64 - unpadded % 64) % 64, ' ') + "\n";
   std::string bytes(kMagic);

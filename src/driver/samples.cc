@@ -26,16 +26,24 @@ Result<std::vector<std::string>> assign(const Program& p, const std::vector<std:
     const bool named = index < p.inputs.size();
     while (!named && next < files.size() && !files[next].empty()) ++next;
     if (!named) index = next;
-    if (index >= files.size()) return error("F8-0402", fmt::format("'{}' is one --input too many: the model has {}", spec, p.inputs.size())).in(p.file);
-    if (!files[index].empty()) return error("F8-0402", fmt::format("input {} is given twice", p[p.inputs[index]].name)).in(p.file);
+    if (index >= files.size())
+      return error("F8-0402", fmt::format("'{}' is one --input too many: the model has {}", spec, p.inputs.size()))
+          .in(p.file);
+    if (!files[index].empty())
+      return error("F8-0402", fmt::format("input {} is given twice", p[p.inputs[index]].name)).in(p.file);
     files[index] = named ? spec.substr(equals + 1) : spec;
   }
   for (size_t i = 0; i < files.size(); ++i)
-    if (files[i].empty()) return error("F8-0402", fmt::format("input {} is not given: --input {}=x.npy", p[p.inputs[i]].name, p[p.inputs[i]].name)).in(p.file);
+    if (files[i].empty())
+      return error("F8-0402",
+                   fmt::format("input {} is not given: --input {}=x.npy", p[p.inputs[i]].name, p[p.inputs[i]].name))
+          .in(p.file);
   return files;
 }
 
-bool tail_equals(const Shape& longer, size_t from, const Shape& tail) { return std::equal(longer.begin() + static_cast<ptrdiff_t>(from), longer.end(), tail.begin(), tail.end()); }
+bool tail_equals(const Shape& longer, size_t from, const Shape& tail) {
+  return std::equal(longer.begin() + static_cast<ptrdiff_t>(from), longer.end(), tail.begin(), tail.end());
+}
 
 struct Stack {
   int64_t count = 1;
@@ -79,12 +87,14 @@ Tensor reordered(const Tensor& tensor, const Value& value) {
 Tensor sample_of(const Tensor& array, int64_t index, const Value& value) {
   const Type& type = value.type;
   Tensor sample(array.elem, exported_shape(value));
-  std::copy_n(array.bytes.begin() + static_cast<ptrdiff_t>(index) * static_cast<ptrdiff_t>(sample.bytes.size()), sample.bytes.size(), sample.bytes.begin());
+  std::copy_n(array.bytes.begin() + static_cast<ptrdiff_t>(index) * static_cast<ptrdiff_t>(sample.bytes.size()),
+              sample.bytes.size(), sample.bytes.begin());
   sample = reordered(sample, value);
   if (array.elem == type.elem) return sample;
   Tensor quantized(Elem::i8, type.shape);
   const auto x = sample.as<float>();
-  for (size_t i = 0; i < x.size(); ++i) quantized.as<int8_t>()[i] = quant::quantize(x[i], type.quant->scale(), type.quant->zero);
+  for (size_t i = 0; i < x.size(); ++i)
+    quantized.as<int8_t>()[i] = quant::quantize(x[i], type.quant->scale(), type.quant->zero);
   return quantized;
 }
 
@@ -97,19 +107,25 @@ Result<Samples> read_samples(const Program& p, const std::vector<std::string>& s
     const Value& input = p[p.inputs[i]];
     F8_TRY(const Tensor array, read_npy(files[i]));
     if (array.elem != input.type.elem && !(array.elem == Elem::f32 && input.type.is_q8()))
-      return error("F8-0402", fmt::format("holds {}, and input {} is {}", elem_name(array.elem), input.name, elem_name(input.type.elem))).in(files[i]);
+      return error("F8-0402", fmt::format("holds {}, and input {} is {}", elem_name(array.elem), input.name,
+                                          elem_name(input.type.elem)))
+          .in(files[i]);
     const Shape exported = exported_shape(input);
     const auto stack = stack_of(array.shape, exported);
     if (!stack)
-      return error("F8-0402", fmt::format("has shape {}, and input {} has shape {}", shape_text(array.shape), input.name, shape_text(exported)))
+      return error("F8-0402", fmt::format("has shape {}, and input {} has shape {}", shape_text(array.shape),
+                                          input.name, shape_text(exported)))
           .in(files[i])
           .note(fmt::format("many samples have one more leading axis: [N,{}]", fmt::join(exported, ",")));
     if (i > 0 && static_cast<size_t>(stack->count) != samples.inputs.size())
-      return error("F8-0402", fmt::format("holds {} samples, the input before it {}", stack->count, samples.inputs.size())).in(files[i]);
+      return error("F8-0402",
+                   fmt::format("holds {} samples, the input before it {}", stack->count, samples.inputs.size()))
+          .in(files[i]);
     samples.inputs.resize(static_cast<size_t>(stack->count));
     samples.stacked = stack->stacked;
     samples.batched = stack->batched;
-    for (int64_t s = 0; s < stack->count; ++s) samples.inputs[static_cast<size_t>(s)].push_back(sample_of(array, s, input));
+    for (int64_t s = 0; s < stack->count; ++s)
+      samples.inputs[static_cast<size_t>(s)].push_back(sample_of(array, s, input));
   }
   return samples;
 }

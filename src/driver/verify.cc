@@ -14,7 +14,8 @@ using namespace ir;
 
 std::string sample_bytes(const std::vector<Tensor>& tensors) {
   std::string bytes;
-  for (const Tensor& tensor : tensors) bytes.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
+  for (const Tensor& tensor : tensors)
+    bytes.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
   return bytes;
 }
 
@@ -34,11 +35,14 @@ struct Outcome {
   int64_t stack_bound = 0;
 };
 
-Result<Outcome> build_and_run(const Compiled& compiled, const VerifyOptions& options, bool trace, const std::vector<std::vector<Tensor>>& inputs) {
-  emit::Emission emission = emit::emit(compiled.program, compiled.plan, compiled.target, {.name = options.name, .trace = trace});
+Result<Outcome> build_and_run(const Compiled& compiled, const VerifyOptions& options, bool trace,
+                              const std::vector<std::vector<Tensor>>& inputs) {
+  emit::Emission emission =
+      emit::emit(compiled.program, compiled.plan, compiled.target, {.name = options.name, .trace = trace});
   if (options.tamper) options.tamper(emission.files);
   const TempFolder folder;
-  const board::Image image{.target = compiled.target, .files = std::move(emission.files), .models = {board_model(compiled, options.name)}};
+  const board::Image image{
+      .target = compiled.target, .files = std::move(emission.files), .models = {board_model(compiled, options.name)}};
   F8_TRY(const board::Built built, board::build(image, folder.path()));
   board::Samples samples{static_cast<int64_t>(inputs.size()), {}};
   for (const auto& sample : inputs) samples.bytes += sample_bytes(sample);
@@ -64,7 +68,8 @@ std::optional<Record> next_record(std::string_view& trace) {
 }
 
 // Runs one sample again with every node's results written out, and finds the first that is not the interpreter's.
-Result<std::string> first_difference(const Compiled& compiled, const VerifyOptions& options, const std::vector<Tensor>& input) {
+Result<std::string> first_difference(const Compiled& compiled, const VerifyOptions& options,
+                                     const std::vector<Tensor>& input) {
   F8_TRY(const Outcome outcome, build_and_run(compiled, options, /*trace=*/true, {input}));
   std::string_view trace = outcome.run.models[0].trace;
   std::string found;
@@ -72,27 +77,35 @@ Result<std::string> first_difference(const Compiled& compiled, const VerifyOptio
     for (size_t r = 0; r < results.size(); ++r) {
       const auto record = next_record(trace);
       if (!found.empty()) continue;
-      const auto want = std::string_view(reinterpret_cast<const char*>(results[r]->bytes.data()), results[r]->bytes.size());
+      const auto want =
+          std::string_view(reinterpret_cast<const char*>(results[r]->bytes.data()), results[r]->bytes.size());
       if (!record || record->data.size() != want.size()) {
         found = fmt::format("node {} ({}) left no result", node.name, node.op->name);
         continue;
       }
       const auto at = std::ranges::mismatch(record->data, want);
       if (at.in1 == record->data.end()) continue;
-      const auto differing = std::inner_product(want.begin(), want.end(), record->data.begin(), int64_t{0}, std::plus<>(), std::not_equal_to<>());
-      found = fmt::format("first node that differs: {} ({}), result %{} {}: byte {} is {}, expected {}; {} of {} bytes differ", node.name, node.op->name,
-                          compiled.program[node.outputs[r]].name, shape_text(results[r]->shape), at.in1 - record->data.begin(),
-                          static_cast<int>(static_cast<int8_t>(*at.in1)), static_cast<int>(static_cast<int8_t>(*at.in2)), differing, want.size());
+      const auto differing = std::inner_product(want.begin(), want.end(), record->data.begin(), int64_t{0},
+                                                std::plus<>(), std::not_equal_to<>());
+      found = fmt::format(
+          "first node that differs: {} ({}), result %{} {}: byte {} is {}, expected {}; {} of {} bytes differ",
+          node.name, node.op->name, compiled.program[node.outputs[r]].name, shape_text(results[r]->shape),
+          at.in1 - record->data.begin(), static_cast<int>(static_cast<int8_t>(*at.in1)),
+          static_cast<int>(static_cast<int8_t>(*at.in2)), differing, want.size());
       const Place place = node.place();
-      if (!place.source_file.empty()) found += fmt::format("\n  {}:{}: {}", place.source_file, place.source_line, place.source_text);
+      if (!place.source_file.empty())
+        found += fmt::format("\n  {}:{}: {}", place.source_file, place.source_line, place.source_text);
     }
   });
-  return found.empty() ? std::string("no node differs when traced: the fault depends on code layout or on the sample before") : found;
+  return found.empty()
+             ? std::string("no node differs when traced: the fault depends on code layout or on the sample before")
+             : found;
 }
 
 }  // namespace
 
-Result<Verdict> verify(const Program& int8, const target::Target& target, const Samples& samples, const VerifyOptions& options) {
+Result<Verdict> verify(const Program& int8, const target::Target& target, const Samples& samples,
+                       const VerifyOptions& options) {
   F8_TRY(const Compiled compiled, compile(int8, target));
   F8_TRY(const Outcome outcome, build_and_run(compiled, options, /*trace=*/false, samples.inputs));
   const board::ModelRun& run = outcome.run.models[0];
@@ -105,9 +118,11 @@ Result<Verdict> verify(const Program& int8, const target::Target& target, const 
   verdict.stack_bound = outcome.stack_bound;
   verdict.arena_bytes = compiled.plan.arena_bytes;
   if (run.stack_bytes > outcome.stack_bound)
-    return error("F8-0405", fmt::format("{}: took {} bytes of stack, more than the bound of {}", target.cpu, run.stack_bytes, outcome.stack_bound));
+    return error("F8-0405", fmt::format("{}: took {} bytes of stack, more than the bound of {}", target.cpu,
+                                        run.stack_bytes, outcome.stack_bound));
   if (run.isa != target.isa)
-    return error("F8-0403", fmt::format("the image for {} ran {} kernels, expected {}", target.cpu, run.isa, target.isa));
+    return error("F8-0403",
+                 fmt::format("the image for {} ran {} kernels, expected {}", target.cpu, run.isa, target.isa));
 
   const std::vector<Tensor>* first_wrong = nullptr;
   std::string_view got = run.outputs;

@@ -30,7 +30,8 @@ struct VerifyOptions {
 };
 
 // `int8`: the program in int8 form, whose interpretation is the reference.
-Result<Verdict> verify(const ir::Program& int8, const target::Target& target, const Samples& samples, const VerifyOptions& options);
+Result<Verdict> verify(const ir::Program& int8, const target::Target& target, const Samples& samples,
+                       const VerifyOptions& options);
 
 // The emitted model as board/ wants it, and samples as its bytes.
 board::Model board_model(const Compiled& compiled, const std::string& name);

@@ -58,7 +58,8 @@ std::string real(double x) {
 
 // ---- the header
 
-// One end of the model, with the names C gives it: digits_input / DIGITS_INPUT, or with a suffix where there are several.
+// One end of the model, with the names C gives it: digits_input / DIGITS_INPUT, or with a suffix where there are
+// several.
 struct End {
   ValueId value;
   std::string suffix;  // "input", "input_h", "output_1"
@@ -67,7 +68,8 @@ struct End {
 
 std::vector<End> ends(const Program& p) {
   std::vector<End> list;
-  for (ValueId id : p.inputs) list.push_back({id, p.inputs.size() == 1 ? "input" : "input_" + identifier(p[id].name), true});
+  for (ValueId id : p.inputs)
+    list.push_back({id, p.inputs.size() == 1 ? "input" : "input_" + identifier(p[id].name), true});
   for (size_t i = 0; i < p.outputs.size(); ++i)
     list.push_back({p.outputs[i], p.outputs.size() == 1 ? "output" : fmt::format("output_{}", i), false});
   return list;
@@ -83,52 +85,66 @@ std::string end_constants(const Program& p, const End& end, const std::string& p
   std::string out = fmt::format("/* {} {}: {}", end.is_input ? "input" : "output", value.name, describe(value.type));
   if (!value.order.empty()) out += fmt::format(", the exported dimensions in the order {}", shape_text(value.order));
   if (value.type.quant) out += fmt::format("; real = {0}_SCALE * (q - {0}_ZERO)", name);
-  out += fmt::format(" */\n#define {}_BYTES {}\n#define {}_ELEMS {}\n", name, value.type.bytes(), name, value.type.elems());
+  out += fmt::format(" */\n#define {}_BYTES {}\n#define {}_ELEMS {}\n", name, value.type.bytes(), name,
+                     value.type.elems());
   if (value.type.quant)
-    out += fmt::format("#define {0}_SCALE {1}f\n#define {0}_ZERO ({2})\n", name, real(value.type.quant->scale()), value.type.quant->zero);
+    out += fmt::format("#define {0}_SCALE {1}f\n#define {0}_ZERO ({2})\n", name, real(value.type.quant->scale()),
+                       value.type.quant->zero);
   return out + "\n";
 }
 
 std::string end_accessor(const Program& p, const End& end, const std::string& name) {
   const Value& value = p[end.value];
   const char* constness = end.is_input ? "" : "const ";
-  return fmt::format("static inline {0}{1}* {2}_{3}({0}void* arena) {{ return ({0}{1}*)(void {0}*)(({0}uint8_t*)arena + {4}); }}\n",
-                     constness, c_type(value.type.elem), name, end.suffix, *value.offset);
+  return fmt::format(
+      "static inline {0}{1}* {2}_{3}({0}void* arena) {{ return ({0}{1}*)(void {0}*)(({0}uint8_t*)arena + {4}); }}\n",
+      constness, c_type(value.type.elem), name, end.suffix, *value.offset);
 }
 
 std::string usage(const Program& p, const Options& o) {
   std::string out = fmt::format(
-      " *\n * How to call it, from C or C++:\n *   static {0}_ARENA(arena);                      (or any memory of {0}_ARENA_BYTES, aligned to {0}_ARENA_ALIGN)\n",
+      " *\n * How to call it, from C or C++:\n *   static {0}_ARENA(arena);                      (or any memory of "
+      "{0}_ARENA_BYTES, aligned to {0}_ARENA_ALIGN)\n",
       upper(o.name));
   for (const End& end : ends(p))
-    if (end.is_input) out += fmt::format(" *   memcpy({0}_{1}(arena), my_{1}, {2}_{3}_BYTES);\n", o.name, end.suffix, upper(o.name), upper(end.suffix));
+    if (end.is_input)
+      out += fmt::format(" *   memcpy({0}_{1}(arena), my_{1}, {2}_{3}_BYTES);\n", o.name, end.suffix, upper(o.name),
+                         upper(end.suffix));
   out += fmt::format(" *   {}_invoke(arena);\n", o.name);
   for (const End& end : ends(p))
     if (!end.is_input)
       out += fmt::format(" *   const {}* y = {}_{}(arena);\n", c_type(p.type(end.value).elem), o.name, end.suffix);
-  return out + " * Inputs are consumed: write them again before each call. Nothing is kept between calls, so one arena serves one call\n"
-               " * at a time, and several arenas serve several threads.\n";
+  return out +
+         " * Inputs are consumed: write them again before each call. Nothing is kept between calls, so one arena "
+         "serves one call\n"
+         " * at a time, and several arenas serve several threads.\n";
 }
 
-std::string header(const Program& p, const plan::Plan& plan, const target::Target& target, const Options& o, int64_t weight_bytes) {
+std::string header(const Program& p, const plan::Plan& plan, const target::Target& target, const Options& o,
+                   int64_t weight_bytes) {
   const std::string prefix = upper(o.name);
-  std::string out = fmt::format("/* {}: an int8 network for {} ({} kernels), written by fold8 {}.\n", o.name, target.cpu, target.isa, kVersion);
+  std::string out = fmt::format("/* {}: an int8 network for {} ({} kernels), written by fold8 {}.\n", o.name,
+                                target.cpu, target.isa, kVersion);
   out += usage(p, o) + " */\n";
   out += fmt::format("#ifndef FOLD8_{0}_H\n#define FOLD8_{0}_H\n\n#include <stdint.h>\n\n", prefix);
   out += fmt::format(
       "/* Memory that the caller lends for the call: inputs, intermediate results, outputs, scratch. */\n"
-      "#define {0}_ARENA_BYTES {1}\n#define {0}_ARENA_ALIGN {2}\n/* Constant tables, in flash. */\n#define {0}_WEIGHT_BYTES {3}\n\n",
+      "#define {0}_ARENA_BYTES {1}\n#define {0}_ARENA_ALIGN {2}\n/* Constant tables, in flash. */\n#define "
+      "{0}_WEIGHT_BYTES {3}\n\n",
       prefix, plan.arena_bytes, plan.align, weight_bytes);
   out += fmt::format(
       "#ifdef __cplusplus\n#define {0}_ARENA(name) alignas({0}_ARENA_ALIGN) uint8_t name[{0}_ARENA_BYTES]\n#else\n"
       "#define {0}_ARENA(name) _Alignas({0}_ARENA_ALIGN) uint8_t name[{0}_ARENA_BYTES]\n#endif\n\n",
       prefix);
   for (const End& end : ends(p)) out += end_constants(p, end, prefix);
-  out += "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n/* Where the caller writes inputs before the call, and reads outputs after it. */\n";
+  out +=
+      "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n/* Where the caller writes inputs before the call, and reads "
+      "outputs after it. */\n";
   for (const End& end : ends(p)) out += end_accessor(p, end, o.name);
-  out += fmt::format("\n/* One inference. Re-entrant: all state is in the arena. */\nvoid {0}_invoke(void* arena);\n\n"
-                     "/* The instruction set that the kernels use: \"{1}\". */\nconst char* {0}_isa(void);\n",
-                     o.name, target.isa);
+  out += fmt::format(
+      "\n/* One inference. Re-entrant: all state is in the arena. */\nvoid {0}_invoke(void* arena);\n\n"
+      "/* The instruction set that the kernels use: \"{1}\". */\nconst char* {0}_isa(void);\n",
+      o.name, target.isa);
   return out + fmt::format("\n#ifdef __cplusplus\n}}\n#endif\n\n#endif /* FOLD8_{}_H */\n", prefix);
 }
 
@@ -158,10 +174,12 @@ void write_elements(fmt::memory_buffer& out, const Tensor& data) {
     case Elem::i16: return write_list(out, data.as<int16_t>(), number);
     case Elem::i32: return write_list(out, data.as<int32_t>(), number);
     case Elem::i64: return write_list(out, data.as<int64_t>(), number);
-    case Elem::f32: return write_list(out, data.as<float>(), [&](float x) { fmt::format_to(std::back_inserter(out), "{:a}f,", x); });
+    case Elem::f32:
+      return write_list(out, data.as<float>(), [&](float x) { fmt::format_to(std::back_inserter(out), "{:a}f,", x); });
     case Elem::rescale:
-      return write_list(out, data.as<quant::Rescale>(),
-                        [&](const quant::Rescale& r) { fmt::format_to(std::back_inserter(out), "{{{}, {}}},", r.multiplier, r.shift); });
+      return write_list(out, data.as<quant::Rescale>(), [&](const quant::Rescale& r) {
+        fmt::format_to(std::back_inserter(out), "{{{}, {}}},", r.multiplier, r.shift);
+      });
   }
 }
 
@@ -178,7 +196,8 @@ class Source {
     for (size_t i = 0; i < p_.values.size(); ++i) {
       const Value& value = p_.values[i];
       if (!value.is_constant()) continue;
-      auto [entry, fresh] = known.try_emplace({content_hash(*value.constant), value.type.elem}, "k_" + identifier(value.name));
+      auto [entry, fresh] =
+          known.try_emplace({content_hash(*value.constant), value.type.elem}, "k_" + identifier(value.name));
       if (fresh) {
         while (!taken.insert(entry->second).second) entry->second += "_";
         write_table(out, entry->second, *value.constant);
@@ -210,8 +229,8 @@ class Source {
 
  private:
   void write_table(fmt::memory_buffer& out, const std::string& name, const Tensor& data) const {
-    fmt::format_to(std::back_inserter(out), "alignas({}) const {} {}[{}] = {{\n", target_.align, c_type(data.elem), name,
-                   std::max<int64_t>(1, elem_count(data.shape)));
+    fmt::format_to(std::back_inserter(out), "alignas({}) const {} {}[{}] = {{\n", target_.align, c_type(data.elem),
+                   name, std::max<int64_t>(1, elem_count(data.shape)));
     write_elements(out, data);
     fmt::format_to(std::back_inserter(out), "\n}};\n\n");
   }
@@ -254,7 +273,8 @@ class Source {
 
   static std::string fields(const KernelStruct& literal) {
     std::string out;
-    for (const KernelInt& field : literal.fields) out += fmt::format("{}/*{}*/ {}", out.empty() ? "" : ", ", field.name, field.value);
+    for (const KernelInt& field : literal.fields)
+      out += fmt::format("{}/*{}*/ {}", out.empty() ? "" : ", ", field.name, field.value);
     return out;
   }
 
@@ -264,7 +284,9 @@ class Source {
       size_t node;
       std::string operator()(const KernelInt& i) const { return fmt::format("/*{}*/ {}", i.name, i.value); }
       std::string operator()(const KernelFloat& f) const { return fmt::format("/*{}*/ {:a}f", f.name, f.value); }
-      std::string operator()(const KernelStruct&) const { throw CompilerBug("a parameter struct is named, not written in place"); }
+      std::string operator()(const KernelStruct&) const {
+        throw CompilerBug("a parameter struct is named, not written in place");
+      }
       std::string operator()(const KernelPointer& pointer) const { return source.address(pointer.value); }
       std::string operator()(const KernelScratch&) const {
         return fmt::format("f8k::at<int8_t>(arena, {})", source.plan_.scratch_offsets[node]);
@@ -309,22 +331,29 @@ Emission emit(const Program& p, const plan::Plan& plan, const target::Target& ta
   const std::string calls = source.calls(headers);
 
   // A namespace of its own, so that several models can also be compiled as one translation unit.
-  std::string cpp = fmt::format("// {0}: tables and calls, written by fold8 {1} for {2}. See {0}.h for how to call it.\n"
-                                "#include \"{0}.h\"\n\n#include \"{0}_kernels.h\"\n\nnamespace {0}_model {{\n",
-                                o.name, kVersion, target.cpu);
+  std::string cpp = fmt::format(
+      "// {0}: tables and calls, written by fold8 {1} for {2}. See {0}.h for how to call it.\n"
+      "#include \"{0}.h\"\n\n#include \"{0}_kernels.h\"\n\nnamespace {0}_model {{\n",
+      o.name, kVersion, target.cpu);
   cpp += "namespace {\n\n" + tables + "}  // namespace\n\n";
   if (o.trace) cpp += "extern \"C\" void fold8_trace(uint32_t node, const void* data, uint32_t bytes);\n\n";
   if (o.mark) cpp += "extern \"C\" void fold8_mark();\n\n";
-  cpp += fmt::format("extern \"C\" void {}_invoke(void* memory) {{\n  uint8_t* const arena = static_cast<uint8_t*>(memory);\n  (void)arena;\n{}}}\n\n", o.name, calls);
-  cpp += fmt::format("extern \"C\" const char* {0}_isa(void) {{ return {1}::kName; }}\n\n}}  // namespace {0}_model\n", o.name, isa_type(target));
+  cpp += fmt::format(
+      "extern \"C\" void {}_invoke(void* memory) {{\n  uint8_t* const arena = static_cast<uint8_t*>(memory);\n  "
+      "(void)arena;\n{}}}\n\n",
+      o.name, calls);
+  cpp += fmt::format("extern \"C\" const char* {0}_isa(void) {{ return {1}::kName; }}\n\n}}  // namespace {0}_model\n",
+                     o.name, isa_type(target));
 
   Emission result;
   result.weight_bytes = source.weight_bytes();
   result.files.push_back({o.name + ".h", header(p, plan, target, o, result.weight_bytes)});
   result.files.push_back({o.name + ".cpp", std::move(cpp)});
-  result.files.push_back({o.name + "_kernels.h",
-                          fmt::format("// Device code for {}.cpp, from fold8 {}. Apache-2.0. Needs <stdint.h> and memcpy/memset only.\n#pragma once\n\n", o.name, kVersion) +
-                              amalgamate(headers)});
+  result.files.push_back(
+      {o.name + "_kernels.h", fmt::format("// Device code for {}.cpp, from fold8 {}. Apache-2.0. Needs <stdint.h> and "
+                                          "memcpy/memset only.\n#pragma once\n\n",
+                                          o.name, kVersion) +
+                                  amalgamate(headers)});
   return result;
 }
 

@@ -1,5 +1,6 @@
 // Writes a placed program as C++17 firmware source: <name>.h (C ABI), <name>.cpp (tables and calls), <name>_kernels.h
-// (the device code the calls need, nothing else). Never prints a loop: loops live in the kernels. Same program, same bytes.
+// (the device code the calls need, nothing else). Never prints a loop: loops live in the kernels. Same program, same
+// bytes.
 #pragma once
 
 #include "base/files.h"

@@ -12,6 +12,7 @@ namespace fold8::interp {
 using Observer = std::function<void(const ir::Node&, std::span<const ir::Tensor* const>)>;
 
 // `inputs`: one tensor for each program input, of its element kind and shape. Returns one for each output.
-std::vector<ir::Tensor> run(const ir::Program& program, const std::vector<ir::Tensor>& inputs, const Observer& observer = {});
+std::vector<ir::Tensor> run(const ir::Program& program, const std::vector<ir::Tensor>& inputs,
+                            const Observer& observer = {});
 
 }  // namespace fold8::interp

@@ -8,7 +8,7 @@ namespace fold8::ir {
 namespace {
 
 const char* kind_name(const Arg& arg) {
-  constexpr const char* kNames[] = {"none",    "a bool",       "an integer", "a float",          "a string",
+  constexpr const char* kNames[] = {"none",     "a bool", "an integer", "a float",          "a string",
                                     "integers", "floats", "a tensor",   "a list of tensors"};
   return kNames[arg.index()];
 }

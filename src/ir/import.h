@@ -14,8 +14,8 @@
 namespace fold8::ir {
 
 // An argument of a call, defaults filled in. monostate is None.
-using Arg = std::variant<std::monostate, bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>, ValueId,
-                         std::vector<ValueId>>;
+using Arg = std::variant<std::monostate, bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>,
+                         ValueId, std::vector<ValueId>>;
 
 struct ImportCall;
 
@@ -44,12 +44,12 @@ struct ImportCall {
 
   // Typed access; the error names target, argument and what was found.
   Result<ValueId> tensor(std::string_view arg) const;
-  Result<ValueId> optional_tensor(std::string_view arg) const;         // ValueId::none for None
+  Result<ValueId> optional_tensor(std::string_view arg) const;  // ValueId::none for None
   Result<int64_t> integer(std::string_view arg) const;
-  Result<double> number(std::string_view arg) const;                   // accepts int, float, bool
-  Result<double> number_or(std::string_view arg, double none) const;   // `none` for None
+  Result<double> number(std::string_view arg) const;                  // accepts int, float, bool
+  Result<double> number_or(std::string_view arg, double none) const;  // `none` for None
   Result<bool> boolean(std::string_view arg) const;
-  Result<std::vector<int64_t>> integers(std::string_view arg) const;   // accepts one int as a list of one
+  Result<std::vector<int64_t>> integers(std::string_view arg) const;  // accepts one int as a list of one
 
   // Appends `op` with this call's name and place; result types come from infer(). Results are appended to `results`
   // when `is_result`, else they get a derived name.

@@ -23,7 +23,8 @@ inline Result<> expect_operands(const Node& node, size_t least, size_t most) {
   size_t present = node.inputs.size();
   while (present > 0 && node.inputs[present - 1] == ValueId::none) --present;
   if (present < least || node.inputs.size() > most)
-    return bad_operand(fmt::format("has {} operands, expected {}{}", present, least, most > least ? fmt::format(" to {}", most) : ""));
+    return bad_operand(
+        fmt::format("has {} operands, expected {}{}", present, least, most > least ? fmt::format(" to {}", most) : ""));
   for (size_t i = 0; i < least; ++i)
     if (node.inputs[i] == ValueId::none) return bad_operand(fmt::format("operand {} is absent", i));
   return ok;

@@ -35,8 +35,8 @@ struct KernelScratch {};  // address of this call's scratch in the arena
 using KernelArg = std::variant<KernelInt, KernelFloat, KernelStruct, KernelPointer, KernelScratch>;
 
 struct KernelCall {
-  std::string function;  // "f8k::linear"; its first template argument is the Isa
-  std::string header;    // device header that defines it, relative to device/: "ops/linear.kernel.h"
+  std::string function;                    // "f8k::linear"; its first template argument is the Isa
+  std::string header;                      // device header that defines it, relative to device/: "ops/linear.kernel.h"
   std::vector<std::string> template_args;  // after the Isa: "true", "3"
   std::vector<KernelArg> args;
 };

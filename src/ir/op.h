@@ -16,26 +16,28 @@ namespace fold8::ir {
 
 // Facts that passes ask for instead of names.
 namespace trait {
-inline constexpr unsigned is_quantize = 1u << 0;        // f32 -> q8
-inline constexpr unsigned is_dequantize = 1u << 1;      // q8 -> f32
-inline constexpr unsigned is_clamp = 1u << 2;           // attrs min, max; y = clamp(x)
-inline constexpr unsigned fuses_clamp = 1u << 3;        // attr clamp=[lo,hi] costs nothing
-inline constexpr unsigned shape_only = 1u << 4;         // output is the input's bytes under another shape
-inline constexpr unsigned moves_data = 1u << 5;         // every output element is an input element (or a constant given in
-                                                        // reals): commutes with quantization, shares its parameters
-inline constexpr unsigned is_requantize = 1u << 6;      // q8 -> q8 with other parameters, one operand, no arithmetic else
+inline constexpr unsigned is_quantize = 1u << 0;    // f32 -> q8
+inline constexpr unsigned is_dequantize = 1u << 1;  // q8 -> f32
+inline constexpr unsigned is_clamp = 1u << 2;       // attrs min, max; y = clamp(x)
+inline constexpr unsigned fuses_clamp = 1u << 3;    // attr clamp=[lo,hi] costs nothing
+inline constexpr unsigned shape_only = 1u << 4;     // output is the input's bytes under another shape
+inline constexpr unsigned moves_data = 1u << 5;     // every output element is an input element (or a constant given in
+                                                    // reals): commutes with quantization, shares its parameters
+inline constexpr unsigned is_requantize = 1u << 6;  // q8 -> q8 with other parameters, one operand, no arithmetic else
 inline constexpr unsigned shares_parameters = 1u << 8;  // result and operand 0 have one scale and zero point
-inline constexpr unsigned channels_last = 1u << 9;      // operand 0 and result are [N,C,H,W]; with the attribute layout="nhwc" they
-                                                        // are [N,H,W,C], which is what its kernel takes. Weights stay [O,I,H,W]
-inline constexpr unsigned weighted = 1u << 10;          // operands x, weight (output channels on its axis 0), bias or none
-inline constexpr unsigned is_permute = 1u << 11;        // attr dims
-inline constexpr unsigned is_pad = 1u << 12;            // attrs pad=[before,after of each dimension], value
-inline constexpr unsigned channelwise = 1u << 13;       // channel c of the result sees channel c of each operand alone, and no
-                                                        // attribute but "shape" counts channels (last dimension, as laid out)
-inline constexpr unsigned monotone = 1u << 14;           // result elements are the largest of some operand elements: commutes with
-                                                        // quantization like a mover, but is no copy of its operand
-inline constexpr unsigned elementwise = 1u << 7;        // result element i depends on operand elements i only: may overwrite
-                                                        // an operand of its own size that nobody reads later
+inline constexpr unsigned channels_last =
+    1u << 9;  // operand 0 and result are [N,C,H,W]; with the attribute layout="nhwc" they
+              // are [N,H,W,C], which is what its kernel takes. Weights stay [O,I,H,W]
+inline constexpr unsigned weighted = 1u << 10;    // operands x, weight (output channels on its axis 0), bias or none
+inline constexpr unsigned is_permute = 1u << 11;  // attr dims
+inline constexpr unsigned is_pad = 1u << 12;      // attrs pad=[before,after of each dimension], value
+inline constexpr unsigned channelwise = 1u
+                                        << 13;  // channel c of the result sees channel c of each operand alone, and no
+                                                // attribute but "shape" counts channels (last dimension, as laid out)
+inline constexpr unsigned monotone = 1u << 14;  // result elements are the largest of some operand elements: commutes
+                                                // with quantization like a mover, but is no copy of its operand
+inline constexpr unsigned elementwise = 1u << 7;  // result element i depends on operand elements i only: may overwrite
+                                                  // an operand of its own size that nobody reads later
 }  // namespace trait
 
 // A result that can lie in an operand's bytes, or an operand in a result's: address(result) = address(operand) + delta.
@@ -104,13 +106,14 @@ struct OpDef {
   // The meaning, in int8, packed and placed form (and torch form for ops on the program's ends).
   void (*evaluate)(const Evaluation&) = nullptr;
 
-  // How a permutation of the operands passes to the result: op(permute(x, dims)...) = permute(op'(x...), returned dims).
-  // Called when every activation operand is a permute by `dims`: rewrites attributes and constant operands of `node` into
-  // those of op' (the caller then rewires the operands). nullopt: it cannot, and nothing was changed. Null: never can.
+  // How a permutation of the operands passes to the result: op(permute(x, dims)...) = permute(op'(x...), returned
+  // dims). Called when every activation operand is a permute by `dims`: rewrites attributes and constant operands of
+  // `node` into those of op' (the caller then rewires the operands). nullopt: it cannot, and nothing was changed. Null:
+  // never can.
   std::optional<std::vector<int64_t>> (*permute_through)(Program&, Node&, const std::vector<int64_t>& dims) = nullptr;
 
-  // Operand 0 is to be read with its last dimension in another order: element k of that dimension becomes element to[k].
-  // Rewrites the constants so that the result is the same. Null: cannot.
+  // Operand 0 is to be read with its last dimension in another order: element k of that dimension becomes element
+  // to[k]. Rewrites the constants so that the result is the same. Null: cannot.
   void (*reorder_features)(Program&, Node&, const std::vector<int64_t>& to) = nullptr;
 
   // Weighted ops: what the pass that drops channels needs to know. Null: channels stay.
@@ -119,8 +122,8 @@ struct OpDef {
   // What the result is quantized with where it leaves the model in float. Nullopt: that is an error.
   std::optional<FixedResult> fixed_result = std::nullopt;
 
-  // Rewrites around this op alone, in torch and int8 form, to something the later passes know better (a batch norm into the weights
-  // before it, a pad into the op after it). True if it changed the program. Null: none.
+  // Rewrites around this op alone, in torch and int8 form, to something the later passes know better (a batch norm into
+  // the weights before it, a pad into the op after it). True if it changed the program. Null: none.
   Result<bool> (*simplify)(Program&, Node&) = nullptr;
 
   // int8 -> packed: replaces constants by what `target`'s kernel reads. Null when operands are already that.

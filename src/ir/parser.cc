@@ -211,7 +211,8 @@ class Parser {
   Shape shape() {
     Shape sizes = integer_list();
     const auto elems = checked_elems(sizes);
-    if (!elems || *elems > INT32_MAX) lex_.fail(fmt::format("{} is not a shape of fewer than 2^31 elements", shape_text(sizes)));
+    if (!elems || *elems > INT32_MAX)
+      lex_.fail(fmt::format("{} is not a shape of fewer than 2^31 elements", shape_text(sizes)));
     return sizes;
   }
 
@@ -221,10 +222,11 @@ class Parser {
       Elem elem;
       bool quantized;
     };
-    static constexpr Kind kKinds[] = {{"f32", Elem::f32, false}, {"i8", Elem::i8, false},   {"i16", Elem::i16, false},
-                                      {"i32", Elem::i32, false}, {"i64", Elem::i64, false}, {"u8", Elem::u8, false},
-                                      {"bool", Elem::boolean, false}, {"rescale", Elem::rescale, false},
-                                      {"q8", Elem::i8, true},    {"q16", Elem::i16, true},  {"q32", Elem::i32, true}};
+    static constexpr Kind kKinds[] = {
+        {"f32", Elem::f32, false},      {"i8", Elem::i8, false},           {"i16", Elem::i16, false},
+        {"i32", Elem::i32, false},      {"i64", Elem::i64, false},         {"u8", Elem::u8, false},
+        {"bool", Elem::boolean, false}, {"rescale", Elem::rescale, false}, {"q8", Elem::i8, true},
+        {"q16", Elem::i16, true},       {"q32", Elem::i32, true}};
     const std::string name = lex_.word();
     for (const Kind& kind : kKinds)
       if (name == kind.name) {
@@ -340,7 +342,8 @@ class Parser {
     const std::string text = lex_.word();
     const bool real = text.find_first_of(".xXn") != std::string::npos;  // 0x1p-3, 0.5, inf, nan
     char* end = nullptr;
-    const Attr value = real ? Attr(std::strtod(text.c_str(), &end)) : Attr(int64_t{std::strtoll(text.c_str(), &end, 10)});
+    const Attr value =
+        real ? Attr(std::strtod(text.c_str(), &end)) : Attr(int64_t{std::strtoll(text.c_str(), &end, 10)});
     if (*end != '\0') lex_.fail(fmt::format("expected a number, list or string, found '{}'", text));
     return value;
   }

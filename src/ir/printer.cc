@@ -86,7 +86,8 @@ class Printer {
     out_ = fmt::format("program form={}", form_name(program_.form));
     if (!program_.name.empty()) out_ += " name=" + quoted(program_.name);
     out_ += " {\n";
-    for (ValueId id : program_.inputs) out_ += fmt::format("  in {} : {}{}{}\n", ref(id), type_text(program_.type(id)), offset(id), order(id));
+    for (ValueId id : program_.inputs)
+      out_ += fmt::format("  in {} : {}{}{}\n", ref(id), type_text(program_.type(id)), offset(id), order(id));
     for (const Value& value : program_.values)
       if (value.is_constant())
         out_ += fmt::format("  const %{} : {} = {}\n", value.name, type_text(value.type), data_text(*value.constant));

@@ -27,7 +27,8 @@ std::optional<Form> form_from_name(std::string_view text) {
 }
 
 void Attrs::set(std::string_view key, Attr value) {
-  auto at = std::lower_bound(list_.begin(), list_.end(), key, [](const auto& a, std::string_view k) { return a.first < k; });
+  auto at =
+      std::lower_bound(list_.begin(), list_.end(), key, [](const auto& a, std::string_view k) { return a.first < k; });
   if (at != list_.end() && at->first == key) {
     at->second = std::move(value);
   } else {

@@ -28,10 +28,10 @@ enum class ValueId : int32_t { none = -1 };  // index into Program::values; `non
 struct Value {
   std::string name;  // unique in the program
   Type type;
-  TensorPtr constant;                     // set for weights, null for activations
-  std::optional<int64_t> offset;          // placed form, activations only
-  std::vector<int64_t> order;             // inputs: the exported dimensions in the order the caller hands them over, which
-                                          // `type` already has; empty: as exported
+  TensorPtr constant;             // set for weights, null for activations
+  std::optional<int64_t> offset;  // placed form, activations only
+  std::vector<int64_t> order;     // inputs: the exported dimensions in the order the caller hands them over, which
+                                  // `type` already has; empty: as exported
   bool is_constant() const { return constant != nullptr; }
 };
 
@@ -58,11 +58,11 @@ class Attrs {
 
 struct Node {
   const OpDef* op = nullptr;
-  std::string name;                  // unique; the fx node's name where it came from an archive
+  std::string name;  // unique; the fx node's name where it came from an archive
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
   Attrs attrs;
-  std::vector<Place> places;         // every Python line this node stands for
+  std::vector<Place> places;  // every Python line this node stands for
 
   Place place() const { return places.empty() ? Place{} : places.front(); }
 };
@@ -73,7 +73,7 @@ class Program {
   std::string file;  // the model file, for diagnostics
   Form form = Form::torch;
   std::vector<Value> values;
-  std::vector<Node> nodes;           // in an order in which every operand is defined before its use
+  std::vector<Node> nodes;  // in an order in which every operand is defined before its use
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
 
@@ -85,14 +85,14 @@ class Program {
   ValueId add_value(std::string name, Type type);
   ValueId add_constant(std::string name, Type type, TensorPtr data);
 
-  ValueId find(std::string_view name) const;      // none if there is no such value
-  Node* producer(ValueId id);                     // null for inputs and constants
+  ValueId find(std::string_view name) const;  // none if there is no such value
+  Node* producer(ValueId id);                 // null for inputs and constants
   const Node* producer(ValueId id) const;
-  std::vector<Node*> users(ValueId id);           // each node once, in program order
+  std::vector<Node*> users(ValueId id);  // each node once, in program order
   bool is_output(ValueId id) const;
   // The node that alone reads `id`, null if several do, none does, or it is an output of the program.
   Node* sole_user(ValueId id);
-  void replace_uses(ValueId from, ValueId to);    // in nodes and outputs
+  void replace_uses(ValueId from, ValueId to);  // in nodes and outputs
   void erase_nodes(const std::function<bool(const Node&)>& doomed);
 
   // A diagnostic at `node`, with this program's file.

@@ -53,14 +53,16 @@ struct Type {
 Type f32(Shape shape);
 Type q8(Shape shape, double scale, int32_t zero);
 
-// Dense row-major data of one element kind. Constants hold it by shared_ptr<const Tensor>: several values may share one.
+// Dense row-major data of one element kind. Constants hold it by shared_ptr<const Tensor>: several values may share
+// one.
 struct Tensor {
   Elem elem = Elem::f32;
   Shape shape;
   std::vector<std::byte> bytes;
 
   Tensor() = default;
-  Tensor(Elem e, Shape s) : elem(e), shape(std::move(s)), bytes(static_cast<size_t>(elem_count(shape)) * elem_bytes(e)) {}
+  Tensor(Elem e, Shape s)
+      : elem(e), shape(std::move(s)), bytes(static_cast<size_t>(elem_count(shape)) * elem_bytes(e)) {}
 
   template <class T>
   std::span<const T> as() const {

@@ -12,16 +12,18 @@ namespace {
 using Complaint = std::optional<std::string>;
 
 bool valid(const Quant& q, const Type& type) {
-  const bool axis_ok = q.is_per_tensor() ? q.scales.size() == 1
-                                         : static_cast<size_t>(q.axis) < type.shape.size() &&
-                                               static_cast<int64_t>(q.scales.size()) == type.shape[static_cast<size_t>(q.axis)];
+  const bool axis_ok = q.is_per_tensor()
+                           ? q.scales.size() == 1
+                           : static_cast<size_t>(q.axis) < type.shape.size() &&
+                                 static_cast<int64_t>(q.scales.size()) == type.shape[static_cast<size_t>(q.axis)];
   for (double s : q.scales)
     if (!std::isfinite(s) || s <= 0) return false;
   return axis_ok && (type.elem != Elem::i8 || (q.zero >= -128 && q.zero <= 127));
 }
 
 std::string bad_parameters(const Value& value) {
-  return fmt::format("%{}: a scale must be finite and above 0, one for each channel, and an int8 zero point in -128..127", value.name);
+  return fmt::format(
+      "%{}: a scale must be finite and above 0, one for each channel, and an int8 zero point in -128..127", value.name);
 }
 
 // --- rules of every form ---
@@ -31,8 +33,7 @@ Complaint scales_are_positive_and_finite(const Program& p, const Node& node) {
     for (ValueId id : *ids) {
       if (id == ValueId::none) continue;
       const Type& type = p.type(id);
-      if (type.quant && !valid(*type.quant, type))
-        return bad_parameters(p[id]);
+      if (type.quant && !valid(*type.quant, type)) return bad_parameters(p[id]);
     }
   return {};
 }
@@ -84,10 +85,8 @@ struct Rule {
 };
 
 constexpr Rule kRules[] = {
-    {Form::torch, scales_are_positive_and_finite},
-    {Form::torch, types_are_as_inferred},
-    {Form::int8, no_float_in_the_middle},
-    {Form::int8, parameters_are_shared},
+    {Form::torch, scales_are_positive_and_finite}, {Form::torch, types_are_as_inferred},
+    {Form::int8, no_float_in_the_middle},          {Form::int8, parameters_are_shared},
     {Form::placed, activations_have_offsets},
 };
 
@@ -101,7 +100,8 @@ void check_order(const Program& p, Diags& diags) {
   auto known = [&](ValueId id) { return id == ValueId::none || p[id].is_constant() || defined.contains(id); };
   for (const Node& node : p.nodes) {
     for (ValueId id : node.inputs)
-      if (!known(id)) diags.push_back(p.error_at(node, "F8-0202", fmt::format("%{} is used before it is defined", p[id].name)));
+      if (!known(id))
+        diags.push_back(p.error_at(node, "F8-0202", fmt::format("%{} is used before it is defined", p[id].name)));
     for (ValueId id : node.outputs)
       if (!defined.insert(id).second || p[id].is_constant())
         diags.push_back(p.error_at(node, "F8-0202", fmt::format("%{} is defined twice", p[id].name)));
@@ -111,7 +111,8 @@ void check_order(const Program& p, Diags& diags) {
     if (const auto& type = p.type(id); type.quant && !valid(*type.quant, type) && !is_read(p, id))
       diags.push_back(error("F8-0203", "input " + bad_parameters(p[id])).in(p.file));
   for (ValueId id : p.outputs)
-    if (!known(id)) diags.push_back(error("F8-0202", fmt::format("output %{} is never computed", p[id].name)).in(p.file));
+    if (!known(id))
+      diags.push_back(error("F8-0202", fmt::format("output %{} is never computed", p[id].name)).in(p.file));
 }
 
 }  // namespace

@@ -35,11 +35,14 @@ Result<> check_operands(const Program& p, const Node& node) {
     return not_integer(p, node, fmt::format("weight %{} is not quantized to int8", w.name))
         .note("quantize the weights too: a PT2E quantizer does so where its config names this op");
   if (w.type.quant->zero != 0)
-    return not_integer(p, node, fmt::format("weight %{} has zero point {}; supported: symmetric weights (zero point 0)",
-                                            w.name, w.type.quant->zero));
+    return not_integer(p, node,
+                       fmt::format("weight %{} has zero point {}; supported: symmetric weights (zero point 0)", w.name,
+                                   w.type.quant->zero));
   if (w.type.quant->axis > 0)
-    return not_integer(p, node, fmt::format("weight %{} is quantized along axis {}; supported: per tensor, or per output channel (axis 0)",
-                                            w.name, w.type.quant->axis));
+    return not_integer(
+        p, node,
+        fmt::format("weight %{} is quantized along axis {}; supported: per tensor, or per output channel (axis 0)",
+                    w.name, w.type.quant->axis));
   return ok;
 }
 
@@ -50,7 +53,8 @@ std::vector<double> real_bias(const Value& bias) {
     for (float b : bias.constant->as<float>()) reals.push_back(static_cast<double>(b));
   } else {
     const auto ints = bias.constant->as<int32_t>();
-    for (size_t o = 0; o < ints.size(); ++o) reals.push_back((ints[o] - bias.type.quant->zero) * weight_scale(*bias.type.quant, o));
+    for (size_t o = 0; o < ints.size(); ++o)
+      reals.push_back((ints[o] - bias.type.quant->zero) * weight_scale(*bias.type.quant, o));
   }
   return reals;
 }
@@ -62,8 +66,10 @@ bool same_scale(double a, double b) { return std::abs(a - b) <= 1e-6 * b; }
 Result<> integerize_bias(Program& p, Node& node) {
   if (!has_input(node, 2)) return ok;
   const Value bias = p[node.inputs[2]];
-  const bool known = bias.is_constant() && (bias.type.elem == Elem::f32 || (bias.type.elem == Elem::i32 && bias.type.quant));
-  if (!known) return not_integer(p, node, fmt::format("bias %{} is neither a float nor a quantized int32 constant", bias.name));
+  const bool known =
+      bias.is_constant() && (bias.type.elem == Elem::f32 || (bias.type.elem == Elem::i32 && bias.type.quant));
+  if (!known)
+    return not_integer(p, node, fmt::format("bias %{} is neither a float nor a quantized int32 constant", bias.name));
 
   const double sx = p.type(node.inputs[0]).quant->scale();
   const Quant& wq = *p.type(node.inputs[1]).quant;
@@ -72,7 +78,8 @@ Result<> integerize_bias(Program& p, Node& node) {
 
   const auto outs = static_cast<size_t>(bias.type.elems());
   bool exact = bias.type.elem == Elem::i32 && bias.type.quant->zero == 0;
-  for (size_t o = 0; exact && o < outs; ++o) exact = same_scale(weight_scale(*bias.type.quant, o), weight_scale(target, o));
+  for (size_t o = 0; exact && o < outs; ++o)
+    exact = same_scale(weight_scale(*bias.type.quant, o), weight_scale(target, o));
   std::vector<int32_t> ints;
   if (exact) {
     const auto given = bias.constant->as<int32_t>();
@@ -82,7 +89,9 @@ Result<> integerize_bias(Program& p, Node& node) {
     for (size_t o = 0; o < outs; ++o) {
       const double scaled = std::nearbyint(reals[o] / weight_scale(target, o));
       if (!(std::abs(scaled) < 0x1p31))
-        return not_integer(p, node, fmt::format("bias %{}[{}] = {} does not fit int32 at scale {}", bias.name, o, reals[o], weight_scale(target, o)));
+        return not_integer(p, node,
+                           fmt::format("bias %{}[{}] = {} does not fit int32 at scale {}", bias.name, o, reals[o],
+                                       weight_scale(target, o)));
       ints.push_back(static_cast<int32_t>(scaled));
     }
   }
@@ -104,7 +113,10 @@ Result<> check_accumulators(const Program& p, const Node& node) {
     }
     const int64_t bias = has_input(node, 2) ? p[node.inputs[2]].constant->as<int32_t>()[o] : 0;
     if (std::abs(bias - zero * sum) + 128 * magnitude > INT32_MAX)
-      return not_integer(p, node, fmt::format("the accumulator of output channel {} can leave int32 (bias {}, sum of |weights| {})", o, bias, magnitude));
+      return not_integer(
+          p, node,
+          fmt::format("the accumulator of output channel {} can leave int32 (bias {}, sum of |weights| {})", o, bias,
+                      magnitude));
   }
   return ok;
 }
@@ -114,7 +126,9 @@ Result<> check_scales(const Program& p, const Node& node) {
   const double sy = p.type(node.outputs[0]).quant->scale();
   for (double sw : p.type(node.inputs[1]).quant->scales)
     if (!quant::make_rescale(sx * sw / sy))
-      return not_integer(p, node, fmt::format("input scale {} * weight scale {} / output scale {} is not below 2^{}", sx, sw, sy, quant::kMaxLeftShift));
+      return not_integer(p, node,
+                         fmt::format("input scale {} * weight scale {} / output scale {} is not below 2^{}", sx, sw, sy,
+                                     quant::kMaxLeftShift));
   return ok;
 }
 
@@ -160,7 +174,8 @@ void replace_by_packed(Program& p, Node& node, const std::vector<int8_t>& packed
 target::Matrix stream_matrix(const Program& p, const Node& node, int64_t first, int64_t outs, int64_t ins) {
   const std::vector<int32_t> sums = kernel_sums(p, node);
   const std::vector<quant::Rescale> scale = rescales(p, node);
-  target::Matrix m{outs, ins, std::vector<int8_t>(static_cast<size_t>(outs * ins)), {}, {}, p.type(node.outputs[0]).quant->zero};
+  target::Matrix m{outs, ins, std::vector<int8_t>(static_cast<size_t>(outs * ins)),
+                   {},   {},  p.type(node.outputs[0]).quant->zero};
   for (int64_t o = first; o < first + outs; ++o) {
     m.sums.push_back(sums[static_cast<size_t>(o)]);
     m.rescales.push_back(scale[scale.size() == 1 ? 0 : static_cast<size_t>(o)]);
@@ -168,8 +183,8 @@ target::Matrix stream_matrix(const Program& p, const Node& node, int64_t first, 
   return m;
 }
 
-bool replace_by_streams(Program& p, Node& node, const target::Target& target, const std::vector<target::Matrix>& matrices,
-                        target::Stream (*pack)(const target::Matrix&)) {
+bool replace_by_streams(Program& p, Node& node, const target::Target& target,
+                        const std::vector<target::Matrix>& matrices, target::Stream (*pack)(const target::Matrix&)) {
   std::vector<int32_t> words;
   for (const target::Matrix& matrix : matrices) {
     const target::Stream stream = pack(matrix);
@@ -180,7 +195,8 @@ bool replace_by_streams(Program& p, Node& node, const target::Target& target, co
     words.insert(words.end(), stream.words.begin(), stream.words.end());
   }
   const Shape shape = {static_cast<int64_t>(words.size())};
-  node.inputs = {node.inputs[0], p.add_constant(p[node.inputs[1]].name + ".stream", {Elem::i32, shape, {}}, make_tensor(Elem::i32, shape, words))};
+  node.inputs = {node.inputs[0], p.add_constant(p[node.inputs[1]].name + ".stream", {Elem::i32, shape, {}},
+                                                make_tensor(Elem::i32, shape, words))};
   node.attrs.set("stream", target.isa);
   return true;
 }

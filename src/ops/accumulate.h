@@ -10,8 +10,8 @@
 
 namespace fold8::ops {
 
-// Checks the operands, turns a real bias (or one of another scale) into q32, and proves that no accumulator leaves int32
-// and that every effective scale is one the kernels can apply.
+// Checks the operands, turns a real bias (or one of another scale) into q32, and proves that no accumulator leaves
+// int32 and that every effective scale is one the kernels can apply.
 Result<> integerize_weighted(ir::Program& program, ir::Node& node);
 
 // kernel_sum[o] = b[o] - zx * sum_i w[o][i]
@@ -23,12 +23,13 @@ std::vector<quant::Rescale> rescales(const ir::Program& program, const ir::Node&
 // int8 -> packed operands: x, `packed` weights (i8[bytes]), kernel_sum (i32[outs]), rescale table.
 void replace_by_packed(ir::Program& program, ir::Node& node, const std::vector<int8_t>& packed);
 
-// A matrix for the target's streams: channels first .. first + outs of the node, their sums and scales filled in, weights
-// (outs x ins, zeros) the caller's to fill.
-target::Matrix stream_matrix(const ir::Program& program, const ir::Node& node, int64_t first, int64_t outs, int64_t ins);
+// A matrix for the target's streams: channels first .. first + outs of the node, their sums and scales filled in,
+// weights (outs x ins, zeros) the caller's to fill.
+target::Matrix stream_matrix(const ir::Program& program, const ir::Node& node, int64_t first, int64_t outs,
+                             int64_t ins);
 
-// int8 -> packed operands x and one stream (i32 words, one matrix after the other), if the format's proofs hold for every
-// matrix. Sets the attribute stream=isa, or why="the proof that failed". `pack`: a member of StreamFormat.
+// int8 -> packed operands x and one stream (i32 words, one matrix after the other), if the format's proofs hold for
+// every matrix. Sets the attribute stream=isa, or why="the proof that failed". `pack`: a member of StreamFormat.
 bool replace_by_streams(ir::Program& program, ir::Node& node, const target::Target& target,
                         const std::vector<target::Matrix>& matrices, target::Stream (*pack)(const target::Matrix&));
 

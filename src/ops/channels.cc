@@ -17,7 +17,9 @@ struct Weights {
 
   int64_t ins() const { return group_ins * groups; }
   int64_t group_outs() const { return outs / groups; }
-  int8_t at(int64_t o, int64_t i, int64_t tap) const { return data[static_cast<size_t>((o * group_ins + i) * taps + tap)]; }
+  int8_t at(int64_t o, int64_t i, int64_t tap) const {
+    return data[static_cast<size_t>((o * group_ins + i) * taps + tap)];
+  }
 };
 
 Weights weights(const Program& p, const Node& node) {
@@ -63,7 +65,9 @@ std::vector<Range> results(const Program& p, const Node& node, const std::vector
       }
     }
     const quant::Rescale r = scale[scale.size() == 1 ? 0 : static_cast<size_t>(o)];
-    const auto result = [&](int64_t acc) { return quant::clamp(zy + quant::apply(r, static_cast<int32_t>(acc)), bounds.lo, bounds.hi); };
+    const auto result = [&](int64_t acc) {
+      return quant::clamp(zy + quant::apply(r, static_cast<int32_t>(acc)), bounds.lo, bounds.hi);
+    };
     ranges.push_back({result(lo), result(hi)});
   }
   return ranges;
@@ -91,25 +95,29 @@ Quant kept_scales(const Quant& q, const Kept& outs) {
   return result;
 }
 
-std::vector<int32_t> kept_bias(const Program& p, const Node& node, const Kept& outs, const std::vector<std::optional<int8_t>>& constants) {
+std::vector<int32_t> kept_bias(const Program& p, const Node& node, const Kept& outs,
+                               const std::vector<std::optional<int8_t>>& constants) {
   const Weights w = weights(p, node);
   const int64_t zx = p.type(node.inputs[0]).quant->zero;
   std::vector<int32_t> result;
   for (int64_t o : outs) {
     int64_t sum = bias(p, node, o);
     for (size_t c = 0; c < constants.size(); ++c)
-      for (int64_t t = 0; constants[c] && t < w.taps; ++t) sum += (*constants[c] - zx) * w.at(o, static_cast<int64_t>(c), t);
+      for (int64_t t = 0; constants[c] && t < w.taps; ++t)
+        sum += (*constants[c] - zx) * w.at(o, static_cast<int64_t>(c), t);
     result.push_back(static_cast<int32_t>(sum));  // fits: integerize_weighted bounded it for every x
   }
   return result;
 }
 
 // `constants`: for dropped operand channels only, nullopt elsewhere.
-void keep(Program& p, Node& node, const Kept& ins, const Kept& outs, const std::vector<std::optional<int8_t>>& constants) {
+void keep(Program& p, Node& node, const Kept& ins, const Kept& outs,
+          const std::vector<std::optional<int8_t>>& constants) {
   const Weights w = weights(p, node);
   const bool depthwise = channelwise(p, node);
   const Type weight_type = p.type(node.inputs[1]);
-  const std::vector<int32_t> sums = kept_bias(p, node, outs, depthwise ? std::vector<std::optional<int8_t>>{} : constants);
+  const std::vector<int32_t> sums =
+      kept_bias(p, node, outs, depthwise ? std::vector<std::optional<int8_t>>{} : constants);
   std::vector<int8_t> data;
   for (int64_t o : outs)
     for (int64_t i : depthwise ? Kept{0} : ins)
@@ -125,7 +133,8 @@ void keep(Program& p, Node& node, const Kept& ins, const Kept& outs, const std::
   const std::string weight_name = p[node.inputs[1]].name;
   node.inputs.resize(3);
   node.inputs[1] = p.add_constant(weight_name, type, make_tensor(Elem::i8, type.shape, data));
-  node.inputs[2] = p.add_constant(node.name + ".bias", {Elem::i32, bias_shape, bias_quant}, make_tensor(Elem::i32, bias_shape, sums));
+  node.inputs[2] = p.add_constant(node.name + ".bias", {Elem::i32, bias_shape, bias_quant},
+                                  make_tensor(Elem::i32, bias_shape, sums));
   if (depthwise) node.attrs.set("groups", type.shape[0]);
 }
 

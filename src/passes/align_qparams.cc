@@ -1,5 +1,6 @@
-// Where an op needs its result to share its operands' parameters and the quantizer chose others, requantizes the operands
-// first. Exact: quantization is monotone and the op moves or selects elements. Reported, for it costs a pass over the data.
+// Where an op needs its result to share its operands' parameters and the quantizer chose others, requantizes the
+// operands first. Exact: quantization is monotone and the op moves or selects elements. Reported, for it costs a pass
+// over the data.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,12 +14,15 @@ using namespace ir;
 namespace {
 
 // x under the parameters `quant`, by a node of its own before nodes[at].
-Result<ValueId> requantized(Program& p, Context& context, const OpDef& requantize, size_t at, ValueId x, const Quant& quant) {
+Result<ValueId> requantized(Program& p, Context& context, const OpDef& requantize, size_t at, ValueId x,
+                            const Quant& quant) {
   const Node reader = p.nodes[at];
   const ValueId y = p.add_value(p[x].name + ".requantized", {Elem::i8, p.type(x).shape, quant});
   Node node{&requantize, reader.name + ".requantize", {x}, {y}, {}, reader.places};
   F8_CHECK(requantize.integerize(p, node));
-  Diag report = p.error_at(reader, "F8-0305", fmt::format("%{} is rescaled first: the quantizer gave operand and result different parameters", p[x].name));
+  Diag report = p.error_at(
+      reader, "F8-0305",
+      fmt::format("%{} is rescaled first: the quantizer gave operand and result different parameters", p[x].name));
   report.severity = Severity::note;
   context.reports.push_back(std::move(report));
   p.nodes.insert(p.nodes.begin() + static_cast<ptrdiff_t>(at), std::move(node));

@@ -1,7 +1,7 @@
 // PyTorch's images are NCHW, the kernels' are NHWC. Every spatial op gets a permute before and after it; then permutes
-// sink through the ops below them until they meet their inverse, vanish into the weights of a linear, or reach an output.
-// What is left at an input is the caller's to do (--input-layout nhwc), or stays as the program's first node (nchw).
-// Exact: only the order of elements changes.
+// sink through the ops below them until they meet their inverse, vanish into the weights of a linear, or reach an
+// output. What is left at an input is the caller's to do (--input-layout nhwc), or stays as the program's first node
+// (nchw). Exact: only the order of elements changes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -73,7 +73,8 @@ class Layout {
   void settle() {
     for (bool changed = true; changed;) {
       changed = false;
-      for (size_t i = 0; i < p_.nodes.size(); ++i) changed = simplify(i) || sink(i) || sink_through_view(i) || absorb(i) || changed;
+      for (size_t i = 0; i < p_.nodes.size(); ++i)
+        changed = simplify(i) || sink(i) || sink_through_view(i) || absorb(i) || changed;
     }
     erase_unread();
   }
@@ -93,7 +94,8 @@ class Layout {
     for (size_t count = p_.nodes.size() + 1; p_.nodes.size() < count;) {
       count = p_.nodes.size();
       p_.erase_nodes([&](const Node& node) {
-        return node.op->has(trait::is_permute | trait::shape_only) && p_.users(node.outputs[0]).empty() && !p_.is_output(node.outputs[0]);
+        return node.op->has(trait::is_permute | trait::shape_only) && p_.users(node.outputs[0]).empty() &&
+               !p_.is_output(node.outputs[0]);
       });
     }
   }
@@ -169,7 +171,8 @@ class Layout {
       dims = dims_of(*above);
       ++permutes;
     }
-    if (!dims || permutes * 2 < activations || (permutes * 2 == activations && *dims != kFromChannelsLast)) return std::nullopt;
+    if (!dims || permutes * 2 < activations || (permutes * 2 == activations && *dims != kFromChannelsLast))
+      return std::nullopt;
     return dims;
   }
 
@@ -181,7 +184,9 @@ class Layout {
 
   // op(permute(x)) = permute(op'(x))
   bool sink(size_t at) {
-    if (p_.nodes[at].op->has(trait::is_permute | trait::shape_only | trait::channels_last) || p_.nodes[at].outputs.size() != 1) return false;
+    if (p_.nodes[at].op->has(trait::is_permute | trait::shape_only | trait::channels_last) ||
+        p_.nodes[at].outputs.size() != 1)
+      return false;
     const auto dims = sinking(p_.nodes[at]);
     if (!dims) return false;
     const bool ranks_agree = std::ranges::all_of(p_.nodes[at].inputs, [&](ValueId id) {
@@ -210,7 +215,8 @@ class Layout {
     return true;
   }
 
-  // reshape(permute(x)) = permute(reshape'(x)) where the reshape only adds or drops dimensions of size 1, as a conv1d has it.
+  // reshape(permute(x)) = permute(reshape'(x)) where the reshape only adds or drops dimensions of size 1, as a conv1d
+  // has it.
   bool sink_through_view(size_t at) {
     if (p_.nodes[at].op != reshape_) return false;
     const Node* above = permute_above(p_.nodes[at].inputs[0]);
@@ -221,7 +227,8 @@ class Layout {
     const Dims to_long = dims_not_1(to);
     if (permuted(from, from_long) != permuted(to, to_long)) return false;
     std::map<int64_t, int64_t> in_order_of_x;  // dimension of x -> dimension of the result
-    for (size_t i = 0; i < from_long.size(); ++i) in_order_of_x[dims_of(*above)[static_cast<size_t>(from_long[i])]] = to_long[i];
+    for (size_t i = 0; i < from_long.size(); ++i)
+      in_order_of_x[dims_of(*above)[static_cast<size_t>(from_long[i])]] = to_long[i];
     Dims order;
     for (size_t i = 0; i < to.size(); ++i)
       if (to[i] == 1) order.push_back(static_cast<int64_t>(i));
@@ -260,8 +267,8 @@ class Layout {
     return true;
   }
 
-  // Flattened to rows of `features`, the permute must reorder each row alike: to[k] = where feature k of the permuted row
-  // stands in the unpermuted one.
+  // Flattened to rows of `features`, the permute must reorder each row alike: to[k] = where feature k of the permuted
+  // row stands in the unpermuted one.
   std::optional<Dims> feature_order(const Node& permute, int64_t features) const {
     const Shape& from = p_.type(permute.inputs[0]).shape;
     std::vector<int32_t> numbers(static_cast<size_t>(elem_count(from)));
@@ -276,7 +283,8 @@ class Layout {
     Dims to(index.begin(), index.begin() + features);
     for (size_t i = 0; i < index.size(); ++i) {
       const auto row = static_cast<int64_t>(i) / features * features;
-      if (index[i] - row != to[i % static_cast<size_t>(features)] || index[i] < row || index[i] >= row + features) return std::nullopt;
+      if (index[i] - row != to[i % static_cast<size_t>(features)] || index[i] < row || index[i] >= row + features)
+        return std::nullopt;
     }
     return to;
   }

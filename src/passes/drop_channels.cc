@@ -50,7 +50,9 @@ class Dropper {
     if (node.op->channels != nullptr) return node.op->channels->channelwise(p_, node);
     if (!node.op->has(trait::channelwise | trait::elementwise | trait::shape_only)) return false;
     const size_t channels = channels_of(p_, node.outputs[0]);
-    return channels > 0 && std::ranges::all_of(node.inputs, [&](ValueId id) { return !activation(id) || channels_of(p_, id) == channels; });
+    return channels > 0 && std::ranges::all_of(node.inputs, [&](ValueId id) {
+             return !activation(id) || channels_of(p_, id) == channels;
+           });
   }
 
   void find_constants() {
@@ -73,11 +75,12 @@ class Dropper {
       if (y[c].lo == y[c].hi) constants(node.outputs[0])[c] = static_cast<int8_t>(y[c].lo);
   }
 
-  // Runs the node on operands that hold the constants (anything elsewhere): what then is the same everywhere in a channel
-  // whose operands are constant, is its constant. Borders are part of the run.
+  // Runs the node on operands that hold the constants (anything elsewhere): what then is the same everywhere in a
+  // channel whose operands are constant, is its constant. Borders are part of the run.
   void constants_by_probe(const Node& node) {
     const auto known = [&](size_t c) {
-      return std::ranges::all_of(node.inputs, [&](ValueId id) { return !activation(id) || constants(id)[c].has_value(); });
+      return std::ranges::all_of(node.inputs,
+                                 [&](ValueId id) { return !activation(id) || constants(id)[c].has_value(); });
     };
     const size_t channels = channels_of(p_, node.outputs[0]);
     bool any = false;
@@ -129,7 +132,8 @@ class Dropper {
   void choose() {
     std::map<size_t, std::vector<bool>> droppable;
     for (const Node& node : p_.nodes)
-      if (node.op->channels != nullptr && !channelwise(node)) droppable[find(node.outputs[0])].assign(channels_of(p_, node.outputs[0]), true);
+      if (node.op->channels != nullptr && !channelwise(node))
+        droppable[find(node.outputs[0])].assign(channels_of(p_, node.outputs[0]), true);
     const auto forbid = [&](ValueId id) { droppable.erase(find(id)); };
     for (ValueId id : p_.inputs) forbid(id);
     for (ValueId id : p_.outputs) forbid(id);
@@ -187,7 +191,8 @@ class Dropper {
       const bool in = !node.inputs.empty() && activation(node.inputs[0]) && touched(node.inputs[0]);
       if (!in && !out) continue;
       if (node.op->channels != nullptr) {
-        node.op->channels->keep(p_, node, kept(node.inputs[0]), kept(node.outputs[0]), dropped_constants(node.inputs[0]));
+        node.op->channels->keep(p_, node, kept(node.inputs[0]), kept(node.outputs[0]),
+                                dropped_constants(node.inputs[0]));
       } else {
         keep_in_operands(node);
       }
@@ -227,14 +232,16 @@ class Dropper {
     auto to = data->bytes.begin();
     for (size_t row = 0; row < source.constant->bytes.size() / (before * width); ++row)
       for (int64_t c : channels)
-        to = std::copy_n(source.constant->bytes.begin() + static_cast<ptrdiff_t>((row * before + static_cast<size_t>(c)) * width), width, to);
+        to = std::copy_n(
+            source.constant->bytes.begin() + static_cast<ptrdiff_t>((row * before + static_cast<size_t>(c)) * width),
+            width, to);
     return p_.add_constant(source.name, type, data);
   }
 
   Program& p_;
   std::vector<Constants> constants_;
-  std::vector<size_t> group_;                       // union-find over values
-  std::map<size_t, std::vector<int64_t>> kept_;     // of groups that lose channels
+  std::vector<size_t> group_;                    // union-find over values
+  std::map<size_t, std::vector<int64_t>> kept_;  // of groups that lose channels
 };
 
 }  // namespace

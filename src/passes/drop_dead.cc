@@ -9,7 +9,8 @@ Result<> drop_dead(ir::Program& program, Context&) {
   std::set<ir::ValueId> needed(program.outputs.begin(), program.outputs.end());
   for (size_t i = program.nodes.size(); i-- > 0;) {
     const ir::Node& node = program.nodes[i];
-    const bool live = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ir::ValueId id) { return needed.contains(id); });
+    const bool live =
+        std::any_of(node.outputs.begin(), node.outputs.end(), [&](ir::ValueId id) { return needed.contains(id); });
     if (live) needed.insert(node.inputs.begin(), node.inputs.end());
   }
   program.erase_nodes([&](const ir::Node& node) {

@@ -15,12 +15,15 @@ Result<> drop_quantize(Program& p, ValueId& input) {
   ValueId q = ValueId::none;
   for (const Node* user : p.users(input)) {
     if (!user->op->has(trait::is_quantize) || q != ValueId::none || user->attrs.has("clamp"))
-      return error("F8-0306", fmt::format("input %{} cannot be int8: it is quantized in more than one way, or not over all of int8", p[input].name))
+      return error(
+                 "F8-0306",
+                 fmt::format("input %{} cannot be int8: it is quantized in more than one way, or not over all of int8",
+                             p[input].name))
           .in(p.file)
           .note("keep its float end: --io float32");
     q = user->outputs[0];
   }
-  if (q == ValueId::none) return ok;  // nobody reads it
+  if (q == ValueId::none) return ok;    // nobody reads it
   std::swap(p[q].name, p[input].name);  // the caller knows the input by its name
   input = q;
   return ok;
@@ -32,7 +35,8 @@ Result<> drop_float_ends(Program& p, Context&) {
   for (ValueId& input : p.inputs)
     if (p.type(input).elem == Elem::f32) F8_CHECK(drop_quantize(p, input));
   for (ValueId& output : p.outputs)
-    if (const Node* end = p.producer(output); end != nullptr && end->op->has(trait::is_dequantize)) output = end->inputs[0];
+    if (const Node* end = p.producer(output); end != nullptr && end->op->has(trait::is_dequantize))
+      output = end->inputs[0];
   p.erase_nodes([&](const Node& node) {
     return (node.op->has(trait::is_quantize) && std::ranges::count(p.inputs, node.outputs[0]) != 0) ||
            (node.op->has(trait::is_dequantize) && !p.is_output(node.outputs[0]));

@@ -18,7 +18,8 @@ std::shared_ptr<Tensor> evaluate(const Program& p, const Node& node) {
   return result;
 }
 
-// Where the mover sends `axis` of its operand, found by moving a tensor of coordinates; nullopt if it does not stay one axis.
+// Where the mover sends `axis` of its operand, found by moving a tensor of coordinates; nullopt if it does not stay one
+// axis.
 std::optional<int> moved_axis(const Program& p, const Node& mover, int axis) {
   const Shape& from = p.type(mover.inputs[0]).shape;
   const Shape& to = p.type(mover.outputs[0]).shape;
@@ -27,7 +28,8 @@ std::optional<int> moved_axis(const Program& p, const Node& mover, int axis) {
   int64_t inner = 1;
   for (size_t i = static_cast<size_t>(axis) + 1; i < from.size(); ++i) inner *= from[i];
   const int64_t size = from[static_cast<size_t>(axis)];
-  for (size_t i = 0; i < coordinates.size(); ++i) coordinates[i] = static_cast<int32_t>(static_cast<int64_t>(i) / inner % size);
+  for (size_t i = 0; i < coordinates.size(); ++i)
+    coordinates[i] = static_cast<int32_t>(static_cast<int64_t>(i) / inner % size);
   Node node = mover;
   node.inputs = {probe.add_constant("x", {Elem::i32, from, {}}, make_tensor(Elem::i32, from, coordinates))};
   node.outputs = {probe.add_value("y", {Elem::i32, to, {}})};
@@ -47,7 +49,8 @@ std::optional<int> moved_axis(const Program& p, const Node& mover, int axis) {
 // node = move(dequantize(constant)): moves the constant and leaves a dequantize in the mover's place.
 bool sink_into_constant(Program& p, Node& mover) {
   const Node* dequantize = p.producer(mover.inputs[0]);
-  if (dequantize == nullptr || !dequantize->op->has(trait::is_dequantize) || !p[dequantize->inputs[0]].is_constant()) return false;
+  if (dequantize == nullptr || !dequantize->op->has(trait::is_dequantize) || !p[dequantize->inputs[0]].is_constant())
+    return false;
   const Value source = p[dequantize->inputs[0]];
   Quant quant = *source.type.quant;
   if (!quant.is_per_tensor()) {
@@ -72,7 +75,8 @@ Result<> fold_constants(Program& p, Context&) {
   for (Node& node : p.nodes) {
     const bool mover = node.op->has(trait::moves_data) && node.outputs.size() == 1;
     if (!mover && !node.op->has(trait::is_quantize)) continue;
-    const bool constant = std::ranges::all_of(node.inputs, [&](ValueId id) { return id != ValueId::none && p[id].is_constant(); });
+    const bool constant =
+        std::ranges::all_of(node.inputs, [&](ValueId id) { return id != ValueId::none && p[id].is_constant(); });
     if (constant) {
       p[node.outputs[0]].constant = evaluate(p, node);
     } else if (mover && node.inputs.size() == 1) {

@@ -1,6 +1,7 @@
-// torch -> int8. Removes the dequantize before every operand and the quantize after every result, leaving scale and zero
-// point on the values. A quantize of a dequantize becomes a requantize, or nothing. What stays real anywhere but at the
-// program's ends is an error that names the node and how to have it quantized; all such nodes are reported at once.
+// torch -> int8. Removes the dequantize before every operand and the quantize after every result, leaving scale and
+// zero point on the values. A quantize of a dequantize becomes a requantize, or nothing. What stays real anywhere but
+// at the program's ends is an error that names the node and how to have it quantized; all such nodes are reported at
+// once.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,9 +32,8 @@ class Folder {
     for (Node& node : p_.nodes)
       if (!is_end(node)) fold_results(node);
     if (!errors_.empty()) return errors_;
-    p_.erase_nodes([&](const Node& node) {
-      return node.op->has(trait::is_quantize) && (folded(node.outputs[0]) || !live(node));
-    });
+    p_.erase_nodes(
+        [&](const Node& node) { return node.op->has(trait::is_quantize) && (folded(node.outputs[0]) || !live(node)); });
     p_.form = Form::int8;
     for (Node& node : p_.nodes) integerize_bounds(node);
     for (Node& node : p_.nodes)
@@ -50,7 +50,9 @@ class Folder {
       if (!node.op->has(trait::is_quantize)) continue;
       for (Node* other : p_.users(node.inputs[0])) {
         if (other == &node) break;
-        if (!other->op->has(trait::is_quantize) || p_.type(other->outputs[0]) != p_.type(node.outputs[0]) || other->attrs != node.attrs) continue;
+        if (!other->op->has(trait::is_quantize) || p_.type(other->outputs[0]) != p_.type(node.outputs[0]) ||
+            other->attrs != node.attrs)
+          continue;
         p_.replace_uses(node.outputs[0], other->outputs[0]);
         break;
       }
@@ -92,7 +94,8 @@ class Folder {
       if (p_.type(id).elem != Elem::f32) continue;
       Node* quantize = nullptr;
       for (Node* user : p_.users(id)) {
-        if (!user->op->has(trait::is_quantize)) return complain(node, fmt::format("result %{} is read in float by {}", p_[id].name, user->op->name));
+        if (!user->op->has(trait::is_quantize))
+          return complain(node, fmt::format("result %{} is read in float by {}", p_[id].name, user->op->name));
         if (quantize != nullptr && live(*user))
           return complain(node, fmt::format("result %{} is quantized under different scales", p_[id].name));
         if (live(*user)) quantize = user;
@@ -125,7 +128,8 @@ class Folder {
 
   void complain(const Node& node, std::string what) {
     errors_.push_back(p_.error_at(node, "F8-0304", what + "; fold8 computes in int8 only")
-                          .note("have the quantizer annotate this op and its neighbours (a PT2E quantizer skips what its config does not name)"));
+                          .note("have the quantizer annotate this op and its neighbours (a PT2E quantizer skips what "
+                                "its config does not name)"));
   }
 
   void append(Diags diags) { errors_.insert(errors_.end(), diags.begin(), diags.end()); }

@@ -1,6 +1,7 @@
 // Folds clamp(op(x)) into op when op clamps for free, also across reshapes and permutes between the two (a conv1d is a
-// conv2d and a reshape). Leaves clamps of values with several readers alone: the others want the value unclamped. In torch form the bounds are reals (attributes min, max of the producer); from int8 on they
-// are integers (attribute clamp), and producer and clamp have equal parameters.
+// conv2d and a reshape). Leaves clamps of values with several readers alone: the others want the value unclamped. In
+// torch form the bounds are reals (attributes min, max of the producer); from int8 on they are integers (attribute
+// clamp), and producer and clamp have equal parameters.
 #include <algorithm>
 
 #include "ir/infer.h"

@@ -26,7 +26,8 @@ std::vector<int8_t> apply(const Node& node, const Quant& from, const Quant& to, 
 
 bool merge(Program& p, Node& second) {
   const Node* first = p.producer(second.inputs[0]);
-  if (first == nullptr || !first->op->has(trait::is_requantize) || p.sole_user(second.inputs[0]) == nullptr) return false;
+  if (first == nullptr || !first->op->has(trait::is_requantize) || p.sole_user(second.inputs[0]) == nullptr)
+    return false;
   const Quant& from = *p.type(first->inputs[0]).quant;
   const Quant& middle = *p.type(second.inputs[0]).quant;
   const Quant& to = *p.type(second.outputs[0]).quant;

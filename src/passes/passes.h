@@ -16,29 +16,29 @@ enum class InputLayout { nhwc, nchw };
 struct Context {
   ir::OpTable ops;
   InputLayout input_layout = InputLayout::nhwc;
-  int64_t macs_as_given = 0;  // before any channel was dropped
-  Diags reports = {};  // severity note or warning
+  int64_t macs_as_given = 0;                                                  // before any channel was dropped
+  Diags reports = {};                                                         // severity note or warning
   std::function<void(const char* pass, const ir::Program&)> after_pass = {};  // lower() calls it, for those who watch
 };
 
 using Pass = Result<> (*)(ir::Program&, Context&);
 
 // ---- torch form
-Result<> drop_dead(ir::Program&, Context&);        // nodes and constants that no output needs (in any form)
-Result<> fold_constants(ir::Program&, Context&);   // data movement and quantization of constants, done now
-Result<> fuse_clamp(ir::Program&, Context&);       // clamp(op(x)) into op where op clamps for free (torch and int8 form)
-Result<> spread_qparams(ir::Program&, Context&);   // parameters through ops that only move data
-Result<> fold_qparams(ir::Program&, Context&);     // torch -> int8: DQ/Q nodes become parameters of operands and results
+Result<> drop_dead(ir::Program&, Context&);       // nodes and constants that no output needs (in any form)
+Result<> fold_constants(ir::Program&, Context&);  // data movement and quantization of constants, done now
+Result<> fuse_clamp(ir::Program&, Context&);      // clamp(op(x)) into op where op clamps for free (torch and int8 form)
+Result<> spread_qparams(ir::Program&, Context&);  // parameters through ops that only move data
+Result<> fold_qparams(ir::Program&, Context&);    // torch -> int8: DQ/Q nodes become parameters of operands and results
 
 // ---- int8 form
-Result<> align_qparams(ir::Program&, Context&);    // requantizes where an op needs equal parameters and has not
+Result<> align_qparams(ir::Program&, Context&);      // requantizes where an op needs equal parameters and has not
 Result<> merge_requantizes(ir::Program&, Context&);  // two requantizes in a row into one, where exact
-Result<> drop_float_ends(ir::Program&, Context&);  // int8 inputs and outputs: quantize/dequantize at the ends removed
+Result<> drop_float_ends(ir::Program&, Context&);    // int8 inputs and outputs: quantize/dequantize at the ends removed
 
-Result<> simplify(ir::Program&, Context&);         // each op's own rewrites, until nothing changes (torch and int8 form)
-Result<> assign_layout(ir::Program&, Context&);    // NCHW -> NHWC; permutes moved to where they cost nothing
+Result<> simplify(ir::Program&, Context&);       // each op's own rewrites, until nothing changes (torch and int8 form)
+Result<> assign_layout(ir::Program&, Context&);  // NCHW -> NHWC; permutes moved to where they cost nothing
 
-Result<> drop_channels(ir::Program&, Context&);    // channels that are constant or unread, exactly
+Result<> drop_channels(ir::Program&, Context&);  // channels that are constant or unread, exactly
 
 // The ends of the compiled model: what the caller hands over and gets back.
 enum class Ends { int8, float32 };

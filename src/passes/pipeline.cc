@@ -10,7 +10,7 @@ namespace {
 struct Step {
   const char* name;
   Pass run;
-  ir::Form to;      // form after it
+  ir::Form to;  // form after it
   const char* why;
 };
 
@@ -29,14 +29,16 @@ constexpr Step kLower[] = {
     {"fold_qparams and align_qparams", fold_and_align, ir::Form::int8,
      "from here on there are only integers; a view of other parameters is a requantize and a view"},
     {"fuse_clamp", fuse_clamp, ir::Form::int8, "a quantized relu after a quantized op of the same parameters"},
-    {"merge_requantizes", merge_requantizes, ir::Form::int8, "aligning made some, and the quantizer leaves some at the ends"},
+    {"merge_requantizes", merge_requantizes, ir::Form::int8,
+     "aligning made some, and the quantizer leaves some at the ends"},
     {"simplify", simplify, ir::Form::int8, "a pad of zero points is the convolution's own"},
 };
 
 constexpr Step kInt8Ends = {"drop_float_ends", drop_float_ends, ir::Form::int8, "the caller exchanges int8"};
 
 constexpr Step kLayout = {"assign_layout", assign_layout, ir::Form::int8, "kernels read channels last"};
-constexpr Step kChannels = {"drop_channels", drop_channels, ir::Form::int8, "trained networks have channels that do nothing"};
+constexpr Step kChannels = {"drop_channels", drop_channels, ir::Form::int8,
+                            "trained networks have channels that do nothing"};
 
 // A pass that breaks a rule is fold8's fault, unless the rule is about the user's data; either way nothing goes on.
 Result<> checked(const Step& step, ir::Program& program, Context& context) {

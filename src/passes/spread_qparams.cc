@@ -1,5 +1,6 @@
-// Gives ops that only move data, or pick the largest of it, the parameters of their neighbours, so that fold_qparams finds every
-// operand and result quantized. Exact: moving commutes with quantizing element by element, which is monotone.
+// Gives ops that only move data, or pick the largest of it, the parameters of their neighbours, so that fold_qparams
+// finds every operand and result quantized. Exact: moving commutes with quantizing element by element, which is
+// monotone.
 //   dequantize -> view -> (no quantize)      =>  dequantize -> view -> quantize -> dequantize, same parameters
 //   (no dequantize) -> view -> quantize      =>  quantize -> dequantize -> view -> quantize
 // An op of a known range that leaves the model in float is given its fixed parameters, which is reported.
@@ -39,14 +40,20 @@ std::optional<Type> common_quantization(Program& p, ValueId id) {
 class Spreader {
  public:
   Spreader(Program& p, Context& context)
-      : p_(p), context_(context), quantize_(op_with(context, trait::is_quantize)), dequantize_(op_with(context, trait::is_dequantize)) {}
+      : p_(p),
+        context_(context),
+        quantize_(op_with(context, trait::is_quantize)),
+        dequantize_(op_with(context, trait::is_dequantize)) {}
 
   void fix_results() {
     for (size_t i = 0; i < p_.nodes.size(); ++i) {
       const Node node = p_.nodes[i];
       if (!node.op->fixed_result || node.outputs.size() != 1 || !leaves_in_float(node.outputs[0])) continue;
       const auto [scale, zero] = *node.op->fixed_result;
-      Diag report = p_.error_at(node, "F8-0307", fmt::format("%{} leaves the model in float; it is quantized with scale {} and zero point {}", p_[node.outputs[0]].name, scale, zero));
+      Diag report =
+          p_.error_at(node, "F8-0307",
+                      fmt::format("%{} leaves the model in float; it is quantized with scale {} and zero point {}",
+                                  p_[node.outputs[0]].name, scale, zero));
       report.severity = Severity::note;
       context_.reports.push_back(std::move(report));
       insert_pair(i + 1, node.outputs[0], Quant::per_tensor(scale, zero), node);
@@ -73,7 +80,8 @@ class Spreader {
       const auto type = common_quantization(p_, mover.outputs[0]);
       if (!type) continue;
       for (ValueId x : std::set<ValueId>(mover.inputs.begin(), mover.inputs.end()))
-        if (p_.type(x).elem == Elem::f32 && !p_[x].is_constant() && quant_of(x) == nullptr && p_.sole_user(x) != nullptr)
+        if (p_.type(x).elem == Elem::f32 && !p_[x].is_constant() && quant_of(x) == nullptr &&
+            p_.sole_user(x) != nullptr)
           insert_pair(i, x, *type->quant, mover);
     }
   }
@@ -90,7 +98,8 @@ class Spreader {
     const std::vector<Node*> users = p_.users(id);
     if (p_.type(id).elem != Elem::f32 || (users.empty() && !p_.is_output(id))) return false;
     return std::ranges::all_of(users, [&](const Node* user) {
-      return user->op->has(kMovers) && user->inputs.size() == 1 && user->outputs.size() == 1 && leaves_in_float(user->outputs[0]);
+      return user->op->has(kMovers) && user->inputs.size() == 1 && user->outputs.size() == 1 &&
+             leaves_in_float(user->outputs[0]);
     });
   }
 
@@ -102,7 +111,8 @@ class Spreader {
     for (ValueId x : mover.inputs) {
       if (p_[x].is_constant()) continue;
       const Quant* quant = quant_of(x);
-      if (quant == nullptr || !quant->is_per_tensor()) return std::nullopt;  // or a weight that fold_constants could not move
+      if (quant == nullptr || !quant->is_per_tensor())
+        return std::nullopt;  // or a weight that fold_constants could not move
       all.push_back(*quant);
     }
     if (all.empty()) return std::nullopt;

@@ -22,9 +22,7 @@ std::optional<Rescale> make_rescale(double real) {
 
 namespace {
 
-int64_t saturate32(int64_t value) {
-  return value < INT32_MIN ? INT32_MIN : value > INT32_MAX ? INT32_MAX : value;
-}
+int64_t saturate32(int64_t value) { return value < INT32_MIN ? INT32_MIN : value > INT32_MAX ? INT32_MAX : value; }
 
 // (a * b + 2^30) >> 31. The one product that overflows, INT32_MIN^2, cannot occur: a multiplier is never negative.
 int64_t doubling_high_mul(int64_t a, int64_t b) { return (a * b + (int64_t{1} << 30)) >> 31; }

@@ -8,8 +8,8 @@
 
 namespace fold8::quant {
 
-// A positive real number as multiplier * 2^(shift - 31), multiplier in [2^30, 2^31) or 0 (the product is then always 0).
-// shift > 0 shifts left before the multiplication, shift < 0 right after it.
+// A positive real number as multiplier * 2^(shift - 31), multiplier in [2^30, 2^31) or 0 (the product is then always
+// 0). shift > 0 shifts left before the multiplication, shift < 0 right after it.
 struct Rescale {
   int32_t multiplier = 0;
   int32_t shift = 0;

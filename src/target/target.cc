@@ -41,7 +41,8 @@ Result<Target> find_target(std::string_view cpu) {
     if (row.cpu == cpu) return row;
     names.push_back(row.cpu);
   }
-  return error("F8-0003", fmt::format("there is no target '{}'", cpu)).note(fmt::format("targets: {}", fmt::join(names, ", ")));
+  return error("F8-0003", fmt::format("there is no target '{}'", cpu))
+      .note(fmt::format("targets: {}", fmt::join(names, ", ")));
 }
 
 }  // namespace fold8::target

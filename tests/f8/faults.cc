@@ -32,7 +32,9 @@ const SourceFault kSourceFaults[] = {
      "acc[j] = 0;"},
     {"right shift truncates",
      "ties",
-     {"cortex-m0plus", "cortex-m3", "cortex-m55"}, "(remainder > threshold ? 1 : 0)", "0"},
+     {"cortex-m0plus", "cortex-m3", "cortex-m55"},
+     "(remainder > threshold ? 1 : 0)",
+     "0"},
     {"left shift wraps", "shifts", kEachIsa, "if (x > limit) return INT32_MAX;", ""},
     {"high product truncates",
      "ties",
@@ -46,20 +48,44 @@ const SourceFault kSourceFaults[] = {
      {"cortex-m55"},
      "static_cast<uint32_t>(ins - k)",
      "static_cast<uint32_t>(ins - k - 1)"},
-    {"sums of a stream are not read", "small", {"cortex-m4"}, "ldm lr!, {r8, r9}", "add lr, #8\\n mov r8, #0\\n mov r9, #0"},
+    {"sums of a stream are not read",
+     "small",
+     {"cortex-m4"},
+     "ldm lr!, {r8, r9}",
+     "add lr, #8\\n mov r8, #0\\n mov r9, #0"},
     {"rounding by sign is lost", "ties", {"cortex-m4"}, "add r6, r1, \" acc \", asr #31", "mov r6, r1"},
     {"second channel keeps the first's sum", "small", {"cortex-m4"}, "sub r9, r9, r8\\n", ""},
     {"tail of one is not widened", "tails_of_ins", {"cortex-m4"}, "if (bytes > 0) widen", "if (bytes > 1) widen"},
     {"second pixel starts from the wrong sum", "batch", {"cortex-m4"}, "mov r11, r9", "mov r11, r8"},
     {"second tap is lost", "depthwise_blocks", {"cortex-m4"}, "smlad r11, r4, r0, r11", "smlabb r11, r4, r0, r11"},
-    {"run of pixels is one too long", "depthwise_blocks", {"cortex-m4"}, "used <= room &&", "used <= room + s.stride_w &&"},
-    {"sum of a row's channel is lost", "tails_of_outs", {"cortex-m55"}, "r10, r12, lr}\\n", "r10, r12, lr}\\n mov r4, #0\\n"},
+    {"run of pixels is one too long",
+     "depthwise_blocks",
+     {"cortex-m4"},
+     "used <= room &&",
+     "used <= room + s.stride_w &&"},
+    {"sum of a row's channel is lost",
+     "tails_of_outs",
+     {"cortex-m55"},
+     "r10, r12, lr}\\n",
+     "r10, r12, lr}\\n mov r4, #0\\n"},
     {"sum of the first channel is lost", "small", {"cortex-m55"}, "vadd.i32 q0, q0, r0\\n", ""},
     {"rounding by sign is lost", "channels", {"cortex-m55"}, "vqrdmlah.s32 q3, q1, r8", "vqrdmulh.s32 q3, q1, r8"},
-    {"first block accumulates what was there", "channels", {"cortex-m55"}, "F8K_BLOCK(\"vmladav.s8\")", "F8K_BLOCK(\"vmladava.s8\")"},
+    {"first block accumulates what was there",
+     "channels",
+     {"cortex-m55"},
+     "F8K_BLOCK(\"vmladav.s8\")",
+     "F8K_BLOCK(\"vmladava.s8\")"},
     {"missing pixels are not copied", "channels", {"cortex-m55"}, "if (p >= pixels)", "if (p > pixels)"},
-    {"last bytes of a window are not copied", "channels", {"cortex-m55"}, "for (; bytes > 0; bytes -= 4", "for (; bytes > 1; bytes -= 4"},
-    {"odd channels are scaled as even ones", "depthwise_blocks", {"cortex-m55"}, "scales + 4, scales + 12", "scales, scales + 12"},
+    {"last bytes of a window are not copied",
+     "channels",
+     {"cortex-m55"},
+     "for (; bytes > 0; bytes -= 4",
+     "for (; bytes > 1; bytes -= 4"},
+    {"odd channels are scaled as even ones",
+     "depthwise_blocks",
+     {"cortex-m55"},
+     "scales + 4, scales + 12",
+     "scales, scales + 12"},
     {"depthwise padding is 0", "borders", kEachIsa, "memset(padding, s.input_zero", "memset(padding, 0"},
     {"right border reads on", "borders", kEachIsa, "ix < 0 || ix >= s.in_w", "ix < 0 || ix > s.in_w"},
 };
@@ -116,10 +142,11 @@ void spoil(Sums&& sums, const Program& int8, const Node& node, const PackingFaul
 }
 
 // The stream with other sums in it.
-std::shared_ptr<Tensor> spoiled_stream(const Program& int8, const Program& placed, const Node& node, const PackingFault& fault) {
+std::shared_ptr<Tensor> spoiled_stream(const Program& int8, const Program& placed, const Node& node,
+                                       const PackingFault& fault) {
   const target::StreamFormat& format = *target::stream_format(node.attrs.text("stream"));
-  target::Matrix matrix = format.unpack_rows(placed[node.inputs[1]].constant->as<int32_t>().data(), node.attrs.integer("outs"),
-                                        placed.type(node.inputs[0]).shape.back());
+  target::Matrix matrix = format.unpack_rows(placed[node.inputs[1]].constant->as<int32_t>().data(),
+                                             node.attrs.integer("outs"), placed.type(node.inputs[0]).shape.back());
   spoil(matrix.sums, int8, node, fault);
   const std::vector<int32_t> words = format.pack_rows(matrix).words;
   return std::const_pointer_cast<Tensor>(make_tensor(Elem::i32, {static_cast<int64_t>(words.size())}, words));

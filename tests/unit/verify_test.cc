@@ -35,13 +35,16 @@ TEST_F(Verify, NamesTheFirstNodeThatDiffers) {
   const auto add_to_first_sum = [](std::vector<TextFile>& files) {
     for (TextFile& file : files) {
       const size_t table = file.contents.find("k_linear_1_kernel_sum[");
-      if (table != std::string::npos && file.name == "model.cpp") file.contents.insert(file.contents.find("{\n", table) + 2, "100000 + ");
+      if (table != std::string::npos && file.name == "model.cpp")
+        file.contents.insert(file.contents.find("{\n", table) + 2, "100000 + ");
     }
   };
-  auto verdict = verify(model->program, *target::find_target("cortex-m3"), make_samples(model->program, 2), {.tamper = add_to_first_sum});
+  auto verdict = verify(model->program, *target::find_target("cortex-m3"), make_samples(model->program, 2),
+                        {.tamper = add_to_first_sum});
   ASSERT_TRUE(verdict) << format(verdict.errors());
   EXPECT_GT(verdict->differing_bytes, 0);
-  EXPECT_NE(verdict->difference.find("first node that differs: linear_1 (linear)"), std::string::npos) << verdict->difference;
+  EXPECT_NE(verdict->difference.find("first node that differs: linear_1 (linear)"), std::string::npos)
+      << verdict->difference;
   EXPECT_NE(verdict->difference.find("train.py"), std::string::npos) << verdict->difference;
 }
 

@@ -1,7 +1,7 @@
 // Depthwise convolution for the DSP extension: two taps of four channels at a time. The stream holds, for each block of
 // four channels: the block's first channel; four kernel sums, doubled; for each pair of taps four words, one a channel,
-// (w[tap], w[tap + 1]) as int16, doubled; four times multiplier, C, shift (as in isa/dsp/stream.h). An odd tap pairs with
-// weight 0. The last block may overlap the one before it, so that channels need not be a multiple of four.
+// (w[tap], w[tap + 1]) as int16, doubled; four times multiplier, C, shift (as in isa/dsp/stream.h). An odd tap pairs
+// with weight 0. The last block may overlap the one before it, so that channels need not be a multiple of four.
 #pragma once
 
 #include <stdint.h>

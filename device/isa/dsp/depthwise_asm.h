@@ -10,17 +10,18 @@ namespace dsp {
 struct DepthwiseArguments {
   const int32_t* stream;
   const int32_t* stream_end;
-  const int8_t** taps;      // pointers to the pixels under the window, in pairs; moved on by step_in for each pixel
+  const int8_t** taps;  // pointers to the pixels under the window, in pairs; moved on by step_in for each pixel
   const int8_t** taps_end;
   int8_t* y;
-  int32_t step_in;          // bytes between the windows of neighbouring pixels
-  int32_t step_out;         // bytes of an output pixel
-  int32_t pixels;           // at least 1
+  int32_t step_in;   // bytes between the windows of neighbouring pixels
+  int32_t step_out;  // bytes of an output pixel
+  int32_t pixels;    // at least 1
 };
 
 // 2 * acc -> int8 at [r6, #place]; multiplier, C, shift come from the stream.
-#define F8K_REQUANTIZE(acc, place)                                                                  \
-  "ldm r1!, {r0, r2, r4}\n add r5, r2, " acc ", asr #31\n smmlar " acc ", " acc ", r0, r5\n"        \
+#define F8K_REQUANTIZE(acc, place)                                              \
+  "ldm r1!, {r0, r2, r4}\n add r5, r2, " acc ", asr #31\n smmlar " acc ", " acc \
+  ", r0, r5\n"                                                                  \
   "asr " acc ", " acc ", r4\n ssat " acc ", #8, " acc "\n strb " acc ", [r6, #" place "]\n"
 
 [[gnu::naked, gnu::noinline]] inline void depthwise_asm(const DepthwiseArguments* /*arguments*/) {

@@ -4,11 +4,11 @@
 #include <arm_acle.h>
 #include <string.h>
 
+#include "core/requantize.h"
 #include "isa/dsp/depthwise_asm.h"
 #include "isa/dsp/gemm.h"
 #include "isa/dsp/order.h"
 #include "isa/dsp/stream.h"
-#include "core/requantize.h"
 #include "isa/v7m/isa.h"
 
 #if !defined(__ARM_FEATURE_DSP)
@@ -36,8 +36,8 @@ struct Dsp : V7m {
   static constexpr int32_t kStreamPixels = dsp::kStreamPixels;
   static constexpr int32_t kStreamRows = dsp::kStreamPixels;
 
-  // Widens `bytes` of one pixel's window, from its byte `at` (a multiple of 4), into the buffer of `pixels` pixels. Up to
-  // three values beyond `bytes` are written too; their weights are zeros.
+  // Widens `bytes` of one pixel's window, from its byte `at` (a multiple of 4), into the buffer of `pixels` pixels. Up
+  // to three values beyond `bytes` are written too; their weights are zeros.
   static void load(const int8_t* x, int32_t bytes, int32_t at, int32_t pixel, int32_t pixels, uint32_t* buffer) {
     uint32_t* to = buffer + at / 4 * 2 * pixels + pixel * 2;
     const int32_t step = 2 * pixels;
@@ -55,10 +55,15 @@ struct Dsp : V7m {
   }
 
   // Every channel of 1 or 2 pixels whose windows are in the buffer; y[i]: where pixel i's channels start.
-  static void gemm(const int32_t* stream, const Output& /*out*/, int32_t ins, int32_t pixels, const uint32_t* buffer, int8_t* const* y) {
+  static void gemm(const int32_t* stream, const Output& /*out*/, int32_t ins, int32_t pixels, const uint32_t* buffer,
+                   int8_t* const* y) {
     const int32_t padded = dsp::stream_ins(ins);
-    const dsp::GemmArguments arguments = {stream + stream[0], buffer, buffer + padded / 2 * pixels,
-                                          y[0], y[pixels - 1], static_cast<uint32_t>(padded / 8 & 1)};
+    const dsp::GemmArguments arguments = {stream + stream[0],
+                                          buffer,
+                                          buffer + padded / 2 * pixels,
+                                          y[0],
+                                          y[pixels - 1],
+                                          static_cast<uint32_t>(padded / 8 & 1)};
     ++stream;
     if (pixels == 2) {
       dsp::gemm_two_pixels_asm(stream, &arguments);
@@ -68,8 +73,8 @@ struct Dsp : V7m {
   }
 
   // `rows` (1 or 2) rows of a linear. scratch: 2 * stream_ins(ins) bytes for each.
-  static void stream_rows(const int32_t* stream, const Output& out, const int8_t* x, int32_t ins, int32_t outs, int32_t rows,
-                          int8_t* scratch, int8_t* y) {
+  static void stream_rows(const int32_t* stream, const Output& out, const int8_t* x, int32_t ins, int32_t outs,
+                          int32_t rows, int8_t* scratch, int8_t* y) {
     uint32_t* buffer = reinterpret_cast<uint32_t*>(scratch);
     int8_t* results[kStreamPixels];
     for (int32_t r = 0; r < rows; ++r) {
@@ -79,18 +84,15 @@ struct Dsp : V7m {
     gemm(stream, out, ins, rows, buffer, results);
   }
 
-  // Depthwise over a stream (isa/dsp/depthwise.h): `pixels` neighbours whose windows are `step` bytes apart. taps: of the
-  // first of them, an even number of pointers, which are changed.
-  static void depthwise(const int32_t* stream, const Output& /*out*/, int32_t channels, int32_t taps, const int8_t** pointers,
-                        int32_t step, int32_t pixels, int8_t* y) {
-    const dsp::DepthwiseArguments arguments = {stream,
-                                               stream + dsp::depthwise_blocks(channels) * dsp::depthwise_block_words(taps),
-                                               pointers,
-                                               pointers + 2 * dsp::depthwise_pairs(taps),
-                                               y,
-                                               step,
-                                               channels,
-                                               pixels};
+  // Depthwise over a stream (isa/dsp/depthwise.h): `pixels` neighbours whose windows are `step` bytes apart. taps: of
+  // the first of them, an even number of pointers, which are changed.
+  static void depthwise(const int32_t* stream, const Output& /*out*/, int32_t channels, int32_t taps,
+                        const int8_t** pointers, int32_t step, int32_t pixels, int8_t* y) {
+    const dsp::DepthwiseArguments arguments = {
+        stream,   stream + dsp::depthwise_blocks(channels) * dsp::depthwise_block_words(taps),
+        pointers, pointers + 2 * dsp::depthwise_pairs(taps),
+        y,        step,
+        channels, pixels};
     dsp::depthwise_asm(&arguments);
   }
 

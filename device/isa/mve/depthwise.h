@@ -1,7 +1,7 @@
-// Depthwise convolution for MVE: eight channels at a time. The stream holds, for each block of eight channels: the first
-// one's number; kernel sums of the even, then of the odd channels; for each tap eight weights as bytes, in the order of the
-// channels; multipliers and then -shifts, each of the even, then of the odd channels. Multiplying even and odd lanes apart
-// widens them, and narrowing interleaves them again. The last block may overlap the one before it.
+// Depthwise convolution for MVE: eight channels at a time. The stream holds, for each block of eight channels: the
+// first one's number; kernel sums of the even, then of the odd channels; for each tap eight weights as bytes, in the
+// order of the channels; multipliers and then -shifts, each of the even, then of the odd channels. Multiplying even and
+// odd lanes apart widens them, and narrowing interleaves them again. The last block may overlap the one before it.
 #pragma once
 
 #include <stdint.h>

@@ -13,18 +13,17 @@ namespace mve {
 struct PixelsArguments {
   const int32_t* stream;
   const int32_t* stream_end;
-  const int8_t* buffer;      // for each 16 k: 16 bytes of each of the four windows
+  const int8_t* buffer;  // for each 16 k: 16 bytes of each of the four windows
   const int8_t* buffer_end;
   int8_t* y;
-  const uint16_t* offsets;   // from y to the two channels of the four pixels: p0, p0 + 1, p1, p1 + 1, ...
+  const uint16_t* offsets;  // from y to the two channels of the four pixels: p0, p0 + 1, p1, p1 + 1, ...
   int32_t zero;
 };
 
-#define F8K_PIXEL(mac, first, second) \
-  "vldrw.u32 q2, [r3], #16\n" mac " " first ", q0, q2\n" mac " " second ", q1, q2\n"
-#define F8K_BLOCK(mac) \
+#define F8K_PIXEL(mac, first, second) "vldrw.u32 q2, [r3], #16\n" mac " " first ", q0, q2\n" mac " " second ", q1, q2\n"
+#define F8K_BLOCK(mac)                                                                                         \
   "vldrw.u32 q0, [r1], #16\n vldrw.u32 q1, [r1], #16\n" F8K_PIXEL(mac, "r0", "r8") F8K_PIXEL(mac, "r2", "r10") \
-  F8K_PIXEL(mac, "r4", "r12") F8K_PIXEL(mac, "r6", "lr")
+      F8K_PIXEL(mac, "r4", "r12") F8K_PIXEL(mac, "r6", "lr")
 
 [[gnu::naked, gnu::noinline]] inline void gemm_pixels_asm(const PixelsArguments* /*arguments*/) {
   asm volatile(
@@ -52,7 +51,7 @@ struct PixelsArguments {
 struct RowArguments {
   const int32_t* stream;
   const int32_t* stream_end;
-  const int8_t* x;      // a whole number of 16 bytes
+  const int8_t* x;  // a whole number of 16 bytes
   const int8_t* x_end;
   int8_t* y;
   int32_t zero;

@@ -4,10 +4,10 @@
 #include <arm_mve.h>
 #include <string.h>
 
+#include "core/requantize.h"
 #include "isa/mve/depthwise.h"
 #include "isa/mve/gemm.h"
 #include "isa/mve/order.h"
-#include "core/requantize.h"
 #include "isa/v7m/isa.h"
 
 #if !defined(__ARM_FEATURE_MVE)
@@ -35,8 +35,8 @@ struct Mve : V7m {
   static constexpr int32_t kStreamPixels = mve::kPixels;
   static constexpr int32_t kStreamRows = 1;
 
-  // Copies `bytes` of one pixel's window, from its byte `at` (a multiple of 4), into the buffer, where the 16-byte blocks
-  // of the pixels alternate. Up to three bytes beyond `bytes` are left as they are; their weights are zeros.
+  // Copies `bytes` of one pixel's window, from its byte `at` (a multiple of 4), into the buffer, where the 16-byte
+  // blocks of the pixels alternate. Up to three bytes beyond `bytes` are left as they are; their weights are zeros.
   static void load(const int8_t* x, int32_t bytes, int32_t at, int32_t pixel, int32_t /*pixels*/, uint32_t* buffer) {
     int8_t* blocks = reinterpret_cast<int8_t*>(buffer) + 16 * pixel;
     if (at % 16 == 0)
@@ -51,9 +51,10 @@ struct Mve : V7m {
     }
   }
 
-  // Every channel of 1 to 4 pixels whose windows are in the buffer; y[i]: where pixel i's channels start. The windows of
-  // missing pixels are copies of the first one's, and so are their results.
-  static void gemm(const int32_t* stream, const Output& out, int32_t ins, int32_t pixels, uint32_t* buffer, int8_t* const* y) {
+  // Every channel of 1 to 4 pixels whose windows are in the buffer; y[i]: where pixel i's channels start. The windows
+  // of missing pixels are copies of the first one's, and so are their results.
+  static void gemm(const int32_t* stream, const Output& out, int32_t ins, int32_t pixels, uint32_t* buffer,
+                   int8_t* const* y) {
     const int32_t padded = mve::stream_ins(ins);
     int8_t* bytes = reinterpret_cast<int8_t*>(buffer);
     uint16_t offsets[2 * kStreamPixels];
@@ -65,13 +66,14 @@ struct Mve : V7m {
         for (int32_t k = 0; k < padded; k += 16)
           vst1q_s8(bytes + k * kStreamPixels + 16 * p, vld1q_s8(bytes + k * kStreamPixels));
     }
-    const mve::PixelsArguments arguments = {stream + 1, stream + stream[0], bytes, bytes + padded * kStreamPixels, y[0], offsets, out.zero};
+    const mve::PixelsArguments arguments = {
+        stream + 1, stream + stream[0], bytes, bytes + padded * kStreamPixels, y[0], offsets, out.zero};
     mve::gemm_pixels_asm(&arguments);
   }
 
   // One row of a linear. scratch: stream_ins(ins) bytes.
-  static void stream_rows(const int32_t* stream, const Output& out, const int8_t* x, int32_t ins, int32_t /*outs*/, int32_t /*rows*/,
-                          int8_t* scratch, int8_t* y) {
+  static void stream_rows(const int32_t* stream, const Output& out, const int8_t* x, int32_t ins, int32_t /*outs*/,
+                          int32_t /*rows*/, int8_t* scratch, int8_t* y) {
     const int32_t padded = mve::stream_ins(ins);
     if (padded != ins) {
       memcpy(scratch, x, static_cast<uint32_t>(ins));
@@ -81,10 +83,10 @@ struct Mve : V7m {
     mve::gemm_row_asm(&arguments);
   }
 
-  // Depthwise over a stream (isa/mve/depthwise.h): `pixels` neighbours whose windows are `step` bytes apart. pointers: to
-  // the pixels under the first window.
-  static void depthwise(const int32_t* stream, const Output& out, int32_t channels, int32_t taps, const int8_t* const* pointers,
-                        int32_t step, int32_t pixels, int8_t* y) {
+  // Depthwise over a stream (isa/mve/depthwise.h): `pixels` neighbours whose windows are `step` bytes apart. pointers:
+  // to the pixels under the first window.
+  static void depthwise(const int32_t* stream, const Output& out, int32_t channels, int32_t taps,
+                        const int8_t* const* pointers, int32_t step, int32_t pixels, int8_t* y) {
     for (int32_t p = 0; p < pixels; ++p, y += channels) {
       const int32_t* block = stream;
       for (int32_t b = 0; b < mve::depthwise_blocks(channels); ++b, block += mve::depthwise_block_words(taps)) {

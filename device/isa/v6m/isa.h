@@ -24,7 +24,8 @@ struct V6m : V7m {
     const uint32_t cross = al * static_cast<uint32_t>(bh) + (low >> 16);
     const int32_t signed_cross = ah * static_cast<int32_t>(bl);
     const uint32_t middle = (cross & 0xffffu) + (static_cast<uint32_t>(signed_cross) & 0xffffu);
-    const int32_t high = ah * bh + static_cast<int32_t>(cross >> 16) + (signed_cross >> 16) + static_cast<int32_t>(middle >> 16);
+    const int32_t high =
+        ah * bh + static_cast<int32_t>(cross >> 16) + (signed_cross >> 16) + static_cast<int32_t>(middle >> 16);
     // The product is high * 2^32 + rest; add 2^30 and take bits 31 and up. The sum of rest and 2^30 may carry.
     const uint32_t rest = (middle << 16) | (low & 0xffffu);
     const uint32_t rounded = rest + (1u << 30);

@@ -30,7 +30,8 @@ inline int32_t small_term(const Sum& s, int32_t x) {
 
 // Signs are 1 or -1; an operand of step 0 is one element for all. elems > 0.
 template <class Isa, int kBigSign, int kSmallSign, int kBigStep, int kSmallStep>
-inline void sum_elements(int32_t elems, const Sum& s, const Output& out, const int8_t* big, const int8_t* small, int8_t* y) {
+inline void sum_elements(int32_t elems, const Sum& s, const Output& out, const int8_t* big, const int8_t* small,
+                         int8_t* y) {
   int32_t b = big_term(s, *big);
   int32_t a = small_term<Isa>(s, *small);
   for (int32_t i = 0; i < elems; ++i) {

@@ -82,7 +82,8 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
            .header = "core/clamp_elements.h",
            .template_args = {},
            .args = {KernelInt{"elems", p.type(node.outputs[0]).elems()}, KernelInt{"lo", node.attrs.integer("min")},
-                    KernelInt{"hi", node.attrs.integer("max")}, KernelPointer{node.inputs[0]}, KernelPointer{node.outputs[0]}}}};
+                    KernelInt{"hi", node.attrs.integer("max")}, KernelPointer{node.inputs[0]},
+                    KernelPointer{node.outputs[0]}}}};
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 // 2-D convolution over NHWC int8, any kernel, stride, padding, dilation and groups:
 //   y[oy][ox][o] = clamp(zero + R(sum over ky, kx, i of x[iy][ix][i] * w[o][ky][kx][i] + kernel_sum[o]))
-//   iy = oy * stride - pad + ky * dilation, ix likewise. Padding holds the input's zero point, so that kernel_sum, which
-//   subtracts zero_point * sum(w) for every tap, stays right at the borders (docs/arithmetic.md section 3).
-// conv2d_row makes one output row from pointers to its input rows: a whole tensor, a ring of rows or a padded border are
-// the same kernel under different pointers.
+//   iy = oy * stride - pad + ky * dilation, ix likewise. Padding holds the input's zero point, so that kernel_sum,
+//   which subtracts zero_point * sum(w) for every tap, stays right at the borders (docs/arithmetic.md section 3).
+// conv2d_row makes one output row from pointers to its input rows: a whole tensor, a ring of rows or a padded border
+// are the same kernel under different pointers.
 #pragma once
 
 #include <string.h>
@@ -38,12 +38,12 @@ inline void conv_gather(const ConvShape& s, const int8_t* row, int32_t ix, int32
   }
 }
 
-// rows[ky]: the input rows of this output row, null for padding. w: per group, per row group of Isa::kGemmOrder, per ky:
-// the block of [out_block][kernel_w * ins / groups]. patch: kKernelH * kernel_w * (ins / groups) bytes of scratch, used
-// where a window is not contiguous bytes of its rows; null when no window is.
+// rows[ky]: the input rows of this output row, null for padding. w: per group, per row group of Isa::kGemmOrder, per
+// ky: the block of [out_block][kernel_w * ins / groups]. patch: kKernelH * kernel_w * (ins / groups) bytes of scratch,
+// used where a window is not contiguous bytes of its rows; null when no window is.
 template <class Isa, bool kPerChannel, int32_t kKernelH>
-void conv2d_row(const ConvShape& s, const Output& out, const int8_t* const* rows, const int8_t* w, const int32_t* kernel_sum,
-                const Rescale* rescales, int8_t* patch, int8_t* y) {
+void conv2d_row(const ConvShape& s, const Output& out, const int8_t* const* rows, const int8_t* w,
+                const int32_t* kernel_sum, const Rescale* rescales, int8_t* patch, int8_t* y) {
   constexpr int32_t kRows = Isa::kGemmOrder.out_block;
   const int32_t segment = s.kernel_w * (s.ins / s.groups);
   const int32_t block_bytes = static_cast<int32_t>(Isa::kGemmOrder.bytes(kRows, segment));
@@ -77,8 +77,8 @@ void conv2d_row(const ConvShape& s, const Output& out, const int8_t* const* rows
 }
 
 template <class Isa, bool kPerChannel, int32_t kKernelH>
-void conv2d(const ConvShape& s, const Output& out, const int8_t* x, const int8_t* w, const int32_t* kernel_sum, const Rescale* rescales,
-            void* scratch, int8_t* y) {
+void conv2d(const ConvShape& s, const Output& out, const int8_t* x, const int8_t* w, const int32_t* kernel_sum,
+            const Rescale* rescales, void* scratch, int8_t* y) {
   int8_t* patch = static_cast<int8_t*>(scratch);
   for (int32_t b = 0; b < s.batch; ++b, x += s.in_h * s.in_w * s.ins) {
     for (int32_t oy = 0; oy < s.out_h; ++oy, y += s.out_w * s.outs) {

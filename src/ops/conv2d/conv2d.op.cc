@@ -7,7 +7,8 @@
 //           conv2d %x, %stream ... outs kernel=[h,w] stream=isa                all three in one stream for each group
 //
 // Scratch: one window, where some window is not contiguous in memory (padding, dilation, groups); the kernel then reads
-// a copy of it. Depthwise: one pixel of padding. Known ahead of time, part of the arena, overwritten by each call: no state.
+// a copy of it. Depthwise: one pixel of padding. Known ahead of time, part of the arena, overwritten by each call: no
+// state.
 #include <algorithm>
 
 #include "ops/accumulate.h"
@@ -30,7 +31,8 @@ using Ints = std::vector<int64_t>;
 Result<Ints> spatial(const ImportCall& call, const char* arg, size_t rank) {
   F8_TRY(Ints list, call.integers(arg));
   if (list.size() == 1) list.resize(rank, list[0]);
-  if (list.size() != rank) return call.fail("F8-0301", fmt::format("{} has {} numbers; expected {}", arg, list.size(), rank));
+  if (list.size() != rank)
+    return call.fail("F8-0301", fmt::format("{} has {} numbers; expected {}", arg, list.size(), rank));
   return list;
 }
 
@@ -38,7 +40,8 @@ Result<Ints> spatial(const ImportCall& call, const char* arg, size_t rank) {
 Result<Ints> padding(const ImportCall& call, const Ints& kernel, const Ints& dilation) {
   Ints sides;
   if (const auto* mode = std::get_if<std::string>(&call.args.find("padding")->second)) {
-    if (*mode != "valid" && *mode != "same") return call.fail("F8-0301", fmt::format("padding mode '{}'; supported: valid, same, numbers", *mode));
+    if (*mode != "valid" && *mode != "same")
+      return call.fail("F8-0301", fmt::format("padding mode '{}'; supported: valid, same, numbers", *mode));
     for (size_t i = 0; i < kernel.size(); ++i) {
       const int64_t total = *mode == "same" ? dilation[i] * (kernel[i] - 1) : 0;
       sides.insert(sides.end(), {total / 2, total - total / 2});
@@ -87,7 +90,9 @@ Result<> import_conv(ImportCall& call) {
   const Shape ws = call.program.type(w).shape;
   const Shape xs = call.program.type(x).shape;
   if ((ws.size() != 3 && ws.size() != 4) || xs.size() != ws.size())
-    return call.fail("F8-0301", fmt::format("input {} and weight {}; supported: [N,C,H,W] with [O,I,h,w], [N,C,L] with [O,I,l]", shape_text(xs), shape_text(ws)));
+    return call.fail("F8-0301",
+                     fmt::format("input {} and weight {}; supported: [N,C,H,W] with [O,I,h,w], [N,C,L] with [O,I,l]",
+                                 shape_text(xs), shape_text(ws)));
   F8_TRY(const Attrs attrs, window_attrs(call, Ints(ws.begin() + 2, ws.end())));
   const bool flat = ws.size() == 3;
   if (flat) {
@@ -110,15 +115,18 @@ Result<> import_convolution(ImportCall& call) {
   return import_conv(call);
 }
 
-constexpr Param kConv2d[] = {{"input"},   {"weight"},          {"bias", "null"}, {"stride", "[1,1]"},
-                             {"padding", "[0,0]"}, {"dilation", "[1,1]"}, {"groups", "1"}};
-constexpr Param kConv2dMode[] = {{"input"},   {"weight"},          {"bias", "null"}, {"stride", "[1,1]"},
-                                 {"padding", "\"valid\""}, {"dilation", "[1,1]"}, {"groups", "1"}};
-constexpr Param kConv1d[] = {{"input"},   {"weight"},        {"bias", "null"}, {"stride", "[1]"},
+constexpr Param kConv2d[] = {{"input"},           {"weight"},           {"bias", "null"},
+                             {"stride", "[1,1]"}, {"padding", "[0,0]"}, {"dilation", "[1,1]"},
+                             {"groups", "1"}};
+constexpr Param kConv2dMode[] = {
+    {"input"},      {"weight"}, {"bias", "null"}, {"stride", "[1,1]"}, {"padding", "\"valid\""}, {"dilation", "[1,1]"},
+    {"groups", "1"}};
+constexpr Param kConv1d[] = {{"input"},          {"weight"},          {"bias", "null"}, {"stride", "[1]"},
                              {"padding", "[0]"}, {"dilation", "[1]"}, {"groups", "1"}};
-constexpr Param kConv1dMode[] = {{"input"},   {"weight"},        {"bias", "null"}, {"stride", "[1]"},
-                                 {"padding", "\"valid\""}, {"dilation", "[1]"}, {"groups", "1"}};
-constexpr Param kConvolution[] = {{"input"},   {"weight"},   {"bias"},       {"stride"},        {"padding"},
+constexpr Param kConv1dMode[] = {
+    {"input"},           {"weight"},     {"bias", "null"}, {"stride", "[1]"}, {"padding", "\"valid\""},
+    {"dilation", "[1]"}, {"groups", "1"}};
+constexpr Param kConvolution[] = {{"input"},    {"weight"},     {"bias"},           {"stride"}, {"padding"},
                                   {"dilation"}, {"transposed"}, {"output_padding"}, {"groups"}};
 constexpr ImportRow kImports[] = {
     {"torch.ops.aten.conv2d.default", kConv2d, import_conv},
@@ -191,9 +199,11 @@ Geometry geometry(const Program& p, const Node& node) {
 Result<> check_list(const Node& node, const char* name, size_t count, int64_t least) {
   const Attr* attr = node.attrs.find(name);
   const auto* list = attr == nullptr ? nullptr : std::get_if<Ints>(attr);
-  if (list == nullptr || list->size() != count) return bad_operand(fmt::format("needs {} with {} numbers", name, count));
+  if (list == nullptr || list->size() != count)
+    return bad_operand(fmt::format("needs {} with {} numbers", name, count));
   for (int64_t x : *list)
-    if (x < least || x > INT16_MAX) return bad_operand(fmt::format("{} = {} is out of range; supported: {} to {}", name, x, least, INT16_MAX));
+    if (x < least || x > INT16_MAX)
+      return bad_operand(fmt::format("{} = {} is out of range; supported: {} to {}", name, x, least, INT16_MAX));
   return ok;
 }
 
@@ -203,7 +213,8 @@ Result<> check_attributes(const Node& node) {
   F8_CHECK(check_list(node, "dilation", 2, 1));
   F8_CHECK(check_list(node, "pad", 4, 0));
   const Attr* groups = node.attrs.find("groups");
-  if (groups == nullptr || !std::holds_alternative<int64_t>(*groups) || std::get<int64_t>(*groups) < 1) return bad_operand("needs groups >= 1");
+  if (groups == nullptr || !std::holds_alternative<int64_t>(*groups) || std::get<int64_t>(*groups) < 1)
+    return bad_operand("needs groups >= 1");
   return ok;
 }
 
@@ -218,7 +229,8 @@ Result<> check_operands(const Program& p, const Node& node) {
   if (ins % groups != 0 || w[0] % groups != 0)
     return bad_operand(fmt::format("groups={} does not divide {} input and {} output channels", groups, ins, w[0]));
   if (w[1] != ins / groups)
-    return bad_operand(fmt::format("weight {} takes {} channels in each of {} groups, the input has {}", shape_text(w), w[1], groups, ins / groups));
+    return bad_operand(fmt::format("weight {} takes {} channels in each of {} groups, the input has {}", shape_text(w),
+                                   w[1], groups, ins / groups));
   if (has_input(node, 2) && p.type(node.inputs[2]).shape != Shape{w[0]})
     return bad_operand(fmt::format("bias has shape {}; expected [{}]", shape_text(p.type(node.inputs[2]).shape), w[0]));
   return ok;
@@ -230,7 +242,8 @@ Result<std::vector<Type>> infer(const Program& p, const Node& node) {
   F8_CHECK(check_operands(p, node));
   const Geometry g = geometry(p, node);
   if (g.out_h <= 0 || g.out_w <= 0 || g.kernel_h <= 0 || g.kernel_w <= 0)
-    return bad_operand(fmt::format("a {}x{} kernel of dilation {}x{} does not fit the padded input", g.kernel_h, g.kernel_w, g.dilation_h, g.dilation_w));
+    return bad_operand(fmt::format("a {}x{} kernel of dilation {}x{} does not fit the padded input", g.kernel_h,
+                                   g.kernel_w, g.dilation_h, g.dilation_w));
   const Shape shape = nhwc(node) ? Shape{g.batch, g.out_h, g.out_w, g.outs} : Shape{g.batch, g.outs, g.out_h, g.out_w};
   return std::vector{Type{p.type(node.inputs[0]).elem, shape, std::nullopt}};
 }
@@ -250,14 +263,16 @@ class Sum {
       for (int64_t kx = 0; kx < g_.kernel_w; ++kx) {
         const int64_t ix = ox * g_.stride_w - g_.left + kx * g_.dilation_w;
         const bool padding = iy < 0 || iy >= g_.in_h || ix < 0 || ix >= g_.in_w;
-        for (int64_t i = 0; i < g_.group_ins(); ++i) tap(padding ? nullptr : &at(n, group * g_.group_ins() + i, iy, ix), i, ky, kx);
+        for (int64_t i = 0; i < g_.group_ins(); ++i)
+          tap(padding ? nullptr : &at(n, group * g_.group_ins() + i, iy, ix), i, ky, kx);
       }
     }
   }
 
  private:
   const int8_t& at(int64_t n, int64_t c, int64_t y, int64_t x) const {
-    return x_[static_cast<size_t>(nhwc_ ? ((n * g_.in_h + y) * g_.in_w + x) * g_.ins + c : ((n * g_.ins + c) * g_.in_h + y) * g_.in_w + x)];
+    return x_[static_cast<size_t>(nhwc_ ? ((n * g_.in_h + y) * g_.in_w + x) * g_.ins + c
+                                        : ((n * g_.ins + c) * g_.in_h + y) * g_.in_w + x)];
   }
 
   const Geometry& g_;
@@ -266,7 +281,8 @@ class Sum {
 };
 
 size_t output_index(const Node& node, const Geometry& g, int64_t n, int64_t o, int64_t y, int64_t x) {
-  return static_cast<size_t>(nhwc(node) ? ((n * g.out_h + y) * g.out_w + x) * g.outs + o : ((n * g.outs + o) * g.out_h + y) * g.out_w + x);
+  return static_cast<size_t>(nhwc(node) ? ((n * g.out_h + y) * g.out_w + x) * g.outs + o
+                                        : ((n * g.outs + o) * g.out_h + y) * g.out_w + x);
 }
 
 // Calls acc = of(n, o, oy, ox) for every output and stores its requantized clamp.
@@ -327,7 +343,8 @@ int64_t packed_at(const Geometry& g, f8k::WeightOrder order, int64_t o, int64_t 
   const int64_t blocks_per_group = order.padded_outs(group_outs) / order.out_block;
   const int64_t within = o % group_outs;
   const int64_t block = (o / group_outs) * blocks_per_group + within / order.out_block;
-  return (block * g.kernel_h + ky) * block_bytes + order.at(within % order.out_block, kx * g.group_ins() + i, g.segment());
+  return (block * g.kernel_h + ky) * block_bytes +
+         order.at(within % order.out_block, kx * g.group_ins() + i, g.segment());
 }
 
 int64_t packed_bytes(const Geometry& g, f8k::WeightOrder order) {
@@ -363,7 +380,8 @@ class Given {
     if (matrices_.empty()) return weights_[static_cast<size_t>(packed_at(g_, order_, o, i, ky, kx))];
     if (g_.depthwise()) return matrices_[0].weights[static_cast<size_t>((o * g_.kernel_h + ky) * g_.kernel_w + kx)];
     const int64_t k = ky * g_.stream_segment() + kx * g_.group_ins() + i;
-    return matrices_[static_cast<size_t>(o / g_.group_outs())].weights[static_cast<size_t>(o % g_.group_outs() * g_.stream_ins() + k)];
+    return matrices_[static_cast<size_t>(o / g_.group_outs())]
+        .weights[static_cast<size_t>(o % g_.group_outs() * g_.stream_ins() + k)];
   }
 
  private:
@@ -417,7 +435,8 @@ std::vector<target::Matrix> stream_matrices(const Program& p, const Node& node, 
       for (int64_t i = 0; i < g.group_ins(); ++i)
         for (int64_t ky = 0; ky < g.kernel_h; ++ky)
           for (int64_t kx = 0; kx < g.kernel_w; ++kx)
-            m.weights[static_cast<size_t>(o * g.stream_ins() + ky * g.stream_segment() + kx * g.group_ins() + i)] = w[from++];
+            m.weights[static_cast<size_t>(o * g.stream_ins() + ky * g.stream_segment() + kx * g.group_ins() + i)] =
+                w[from++];
     matrices.push_back(std::move(m));
   }
   return matrices;
@@ -439,9 +458,11 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
   node.attrs.set("outs", g.outs);
   node.attrs.set("kernel", Ints{g.kernel_h, g.kernel_w});
   if (const target::StreamFormat* format = target::stream_format(target.isa)) {
-    const bool done = g.one_output_a_channel() ? replace_by_streams(p, node, target, {depthwise_matrix(p, node, g)}, format->pack_depthwise)
-                      : !g.depthwise() && g.outs <= kMaxStreamOuts ? replace_by_streams(p, node, target, stream_matrices(p, node, g), format->pack)
-                                                                  : false;
+    const bool done = g.one_output_a_channel()
+                          ? replace_by_streams(p, node, target, {depthwise_matrix(p, node, g)}, format->pack_depthwise)
+                      : !g.depthwise() && g.outs <= kMaxStreamOuts
+                          ? replace_by_streams(p, node, target, stream_matrices(p, node, g), format->pack)
+                          : false;
     if (done) return ok;
   }
   const f8k::WeightOrder order = target::gemm_order(target);
@@ -451,7 +472,8 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
   for (int64_t o = 0; o < g.outs; ++o)
     for (int64_t i = 0; i < g.group_ins(); ++i)
       for (int64_t ky = 0; ky < g.kernel_h; ++ky)
-        for (int64_t kx = 0; kx < g.kernel_w; ++kx) bytes[static_cast<size_t>(packed_at(g, order, o, i, ky, kx))] = w[from++];
+        for (int64_t kx = 0; kx < g.kernel_w; ++kx)
+          bytes[static_cast<size_t>(packed_at(g, order, o, i, ky, kx))] = w[from++];
   node.attrs.set("order", Ints{order.out_block, order.in_block});
   replace_by_packed(p, node, bytes);
   return ok;
@@ -483,23 +505,39 @@ int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& 
 
 KernelStruct shape_struct(const Geometry& g, int64_t zx) {
   return {"f8k::ConvShape",
-          {{"batch", g.batch}, {"in_h", g.in_h}, {"in_w", g.in_w}, {"ins", g.ins}, {"out_h", g.out_h}, {"out_w", g.out_w},
-           {"outs", g.outs}, {"kernel_w", g.kernel_w}, {"stride_h", g.stride_h}, {"stride_w", g.stride_w}, {"pad_top", g.top},
-           {"pad_left", g.left}, {"dilation_h", g.dilation_h}, {"dilation_w", g.dilation_w}, {"groups", g.groups}, {"input_zero", zx}}};
+          {{"batch", g.batch},
+           {"in_h", g.in_h},
+           {"in_w", g.in_w},
+           {"ins", g.ins},
+           {"out_h", g.out_h},
+           {"out_w", g.out_w},
+           {"outs", g.outs},
+           {"kernel_w", g.kernel_w},
+           {"stride_h", g.stride_h},
+           {"stride_w", g.stride_w},
+           {"pad_top", g.top},
+           {"pad_left", g.left},
+           {"dilation_h", g.dilation_h},
+           {"dilation_w", g.dilation_w},
+           {"groups", g.groups},
+           {"input_zero", zx}}};
 }
 
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
   const Bounds bounds = clamp_bounds(node);
   const KernelStruct shape = shape_struct(flattened(g), p.type(node.inputs[0]).quant->zero);
-  const KernelStruct out{"f8k::Output", {{"zero", p.type(node.outputs[0]).quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}};
+  const KernelStruct out{"f8k::Output",
+                         {{"zero", p.type(node.outputs[0]).quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}};
   const char* clamps = bounds.lo > -128 || bounds.hi < 127 ? "true" : "false";
-  const KernelArg scratch = scratch_bytes(p, node, target) > 0 ? KernelArg{KernelScratch{}} : KernelArg{KernelPointer{ValueId::none}};
+  const KernelArg scratch =
+      scratch_bytes(p, node, target) > 0 ? KernelArg{KernelScratch{}} : KernelArg{KernelPointer{ValueId::none}};
   if (node.attrs.has("stream") && g.depthwise())
     return {{.function = "f8k::depthwise_stream",
              .header = "ops/conv2d/depthwise_stream.kernel.h",
              .template_args = {clamps, std::to_string(g.kernel_h), std::to_string(g.kernel_w)},
-             .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, scratch, KernelPointer{node.outputs[0]}}}};
+             .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, scratch,
+                      KernelPointer{node.outputs[0]}}}};
   if (node.attrs.has("stream"))
     return {{.function = "f8k::conv2d_stream",
              .header = "ops/conv2d/conv2d_stream.kernel.h",

@@ -30,11 +30,11 @@ void conv_load(const ConvShape& s, const int8_t* const* rows, int32_t ix, int32_
   }
 }
 
-// buffer: scratch, stream_ins(kKernelH * conv_segment) words for each pair of pixels. patch: scratch, one row of a window;
-// null when no window needs gathering.
+// buffer: scratch, stream_ins(kKernelH * conv_segment) words for each pair of pixels. patch: scratch, one row of a
+// window; null when no window needs gathering.
 template <class Isa, bool kClamp, int32_t kKernelH>
-void conv2d_stream_row(const ConvShape& s, const Output& out, const int8_t* const* rows, const int32_t* stream, uint32_t* buffer,
-                       int8_t* patch, int8_t* y) {
+void conv2d_stream_row(const ConvShape& s, const Output& out, const int8_t* const* rows, const int32_t* stream,
+                       uint32_t* buffer, int8_t* patch, int8_t* y) {
   const int32_t ins = kKernelH * conv_segment(s);
   const int32_t group_outs = s.outs / s.groups;
   for (int32_t group = 0; group < s.groups; ++group, stream += stream[0]) {
@@ -54,8 +54,8 @@ void conv2d_stream_row(const ConvShape& s, const Output& out, const int8_t* cons
 
 // scratch: aligned to 4; the buffer, and from its byte patch_at on the patch.
 template <class Isa, bool kClamp, int32_t kKernelH>
-void conv2d_stream(const ConvShape& s, const Output& out, const int8_t* x, const int32_t* stream, int8_t* scratch, int32_t patch_at,
-                   int8_t* y) {
+void conv2d_stream(const ConvShape& s, const Output& out, const int8_t* x, const int32_t* stream, int8_t* scratch,
+                   int32_t patch_at, int8_t* y) {
   uint32_t* buffer = reinterpret_cast<uint32_t*>(scratch);
   int8_t* patch = scratch + patch_at;
   for (int32_t b = 0; b < s.batch; ++b, x += s.in_h * s.in_w * s.ins) {

@@ -44,7 +44,8 @@ void depthwise_stream_row(const ConvShape& s, const Output& out, const int8_t* c
 }
 
 template <class Isa, bool kClamp, int32_t kKernelH, int32_t kKernelW>
-void depthwise_stream(const ConvShape& s, const Output& out, const int8_t* x, const int32_t* stream, int8_t* padding, int8_t* y) {
+void depthwise_stream(const ConvShape& s, const Output& out, const int8_t* x, const int32_t* stream, int8_t* padding,
+                      int8_t* y) {
   if (padding != nullptr) memset(padding, s.input_zero, static_cast<uint32_t>(s.ins));
   for (int32_t b = 0; b < s.batch; ++b, x += s.in_h * s.in_w * s.ins) {
     for (int32_t oy = 0; oy < s.out_h; ++oy, y += s.out_w * s.outs) {

@@ -28,8 +28,7 @@ void linear(const LinearShape& shape, const Output& out, const int8_t* x, const 
       int32_t acc[kRows] = {};
       for (int32_t j = 0; j < rows; ++j) acc[j] = kernel_sum[o + j];
       Isa::dot_rows(x, group, shape.ins, acc);
-      for (int32_t j = 0; j < rows; ++j)
-        y[o + j] = requantize<Isa>(acc[j], rescales[kPerChannel ? o + j : 0], out);
+      for (int32_t j = 0; j < rows; ++j) y[o + j] = requantize<Isa>(acc[j], rescales[kPerChannel ? o + j : 0], out);
     }
   }
 }

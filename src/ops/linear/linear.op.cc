@@ -1,10 +1,12 @@
 // linear: y[..., o] = sum_i x[..., i] * w[o, i] + b[o]. Its own op, not a kind of matmul: the weights are constants, so
-// kernel_sum (docs/arithmetic.md section 3) replaces bias and input offset ahead of time and the kernel needs no scratch.
+// kernel_sum (docs/arithmetic.md section 3) replaces bias and input offset ahead of time and the kernel needs no
+// scratch.
 //
 //   torch   linear %x, %w [, %b]  [min= max=]              f32 [..., ins], [outs, ins], [outs] -> [..., outs]
 //   int8    linear %x, %w [, %b]  [clamp=[lo,hi]]          q8, constant q8, constant q32 -> q8
 //   packed  linear %x, %w, %kernel_sum, %rescale  clamp outs   w: i8[bytes] in the target's order
-//           linear %x, %stream  clamp outs stream=isa          all three in one stream, where the target's kernel reads one
+//           linear %x, %stream  clamp outs stream=isa          all three in one stream, where the target's kernel reads
+//           one
 #include "ops/accumulate.h"
 #include "ops/channels.h"
 #include "target/kernel_orders.h"
@@ -41,7 +43,8 @@ Result<> import_linear(ImportCall& call) {
 // x @ m [+ bias], m [ins, outs]: linear takes the transpose, which constant folding then finds in the weights.
 Result<> emit_matmul(ImportCall& call, ValueId x, ValueId m, ValueId bias) {
   if (call.program.type(m).shape.size() != 2)
-    return call.fail("F8-0301", fmt::format("the second matrix has shape {}; supported: a constant of rank 2", shape_text(call.program.type(m).shape)));
+    return call.fail("F8-0301", fmt::format("the second matrix has shape {}; supported: a constant of rank 2",
+                                            shape_text(call.program.type(m).shape)));
   Attrs swap;
   swap.set("dims", std::vector<int64_t>{1, 0});
   F8_TRY(const ValueId w, call.emit(op_permute, {m}, swap, /*is_result=*/false));
@@ -95,11 +98,14 @@ Result<std::vector<Type>> infer(const Program& p, const Node& node) {
     return std::vector{y};
   }
   const Type& w = p.type(node.inputs[1]);
-  if (w.shape.size() != 2) return bad_operand(fmt::format("weight has shape {}; expected [outs, ins]", shape_text(w.shape)));
+  if (w.shape.size() != 2)
+    return bad_operand(fmt::format("weight has shape {}; expected [outs, ins]", shape_text(w.shape)));
   if (x.shape.back() != w.shape[1])
-    return bad_operand(fmt::format("input {} and weight {} disagree: {} is not {}", shape_text(x.shape), shape_text(w.shape), x.shape.back(), w.shape[1]));
+    return bad_operand(fmt::format("input {} and weight {} disagree: {} is not {}", shape_text(x.shape),
+                                   shape_text(w.shape), x.shape.back(), w.shape[1]));
   if (has_input(node, 2) && p.type(node.inputs[2]).shape != Shape{w.shape[0]})
-    return bad_operand(fmt::format("bias has shape {}; expected [{}]", shape_text(p.type(node.inputs[2]).shape), w.shape[0]));
+    return bad_operand(
+        fmt::format("bias has shape {}; expected [{}]", shape_text(p.type(node.inputs[2]).shape), w.shape[0]));
   y.shape.back() = w.shape[0];
   return std::vector{y};
 }
@@ -141,7 +147,8 @@ f8k::WeightOrder order_of(const Node& node) {
 
 // What the kernel is given, as plain rows.
 target::Matrix given(const Evaluation& e, int64_t outs, int64_t ins) {
-  if (e.node.attrs.has("stream")) return target::stream_format(e.node.attrs.text("stream"))->unpack_rows(e.in[1]->as<int32_t>().data(), outs, ins);
+  if (e.node.attrs.has("stream"))
+    return target::stream_format(e.node.attrs.text("stream"))->unpack_rows(e.in[1]->as<int32_t>().data(), outs, ins);
   const f8k::WeightOrder order = order_of(e.node);
   const auto w = e.in[1]->as<int8_t>();
   const auto sums = e.in[2]->as<int32_t>();
@@ -162,7 +169,8 @@ void evaluate_packed(const Evaluation& e) {
     for (size_t o = 0; o < outs; ++o) {
       int64_t acc = m.sums[o];
       for (size_t i = 0; i < ins; ++i) acc += int64_t{x[b * ins + i]} * m.weights[o * ins + i];
-      const int64_t y = int64_t{e.out_type(0).quant->zero} + quant::apply(m.rescales[m.rescales.size() == 1 ? 0 : o], static_cast<int32_t>(acc));
+      const int64_t y = int64_t{e.out_type(0).quant->zero} +
+                        quant::apply(m.rescales[m.rescales.size() == 1 ? 0 : o], static_cast<int32_t>(acc));
       e.out[0]->as<int8_t>()[b * outs + o] = static_cast<int8_t>(quant::clamp(y, bounds.lo, bounds.hi));
     }
 }
@@ -195,7 +203,8 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
   const f8k::WeightOrder order = target::gemm_order(target);
   std::vector<int8_t> bytes(static_cast<size_t>(order.bytes(outs, ins)));
   for (int64_t o = 0; o < outs; ++o)
-    for (int64_t i = 0; i < ins; ++i) bytes[static_cast<size_t>(order.at(o, i, ins))] = rows[static_cast<size_t>(o * ins + i)];
+    for (int64_t i = 0; i < ins; ++i)
+      bytes[static_cast<size_t>(order.at(o, i, ins))] = rows[static_cast<size_t>(o * ins + i)];
 
   node.attrs.set("order", std::vector<int64_t>{order.out_block, order.in_block});
   replace_by_packed(p, node, bytes);
@@ -205,7 +214,9 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
 int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& target) {
   const Type& x = p.type(node.inputs[0]);
   const int64_t ins = x.shape.back();
-  return node.attrs.has("stream") && ins > 0 ? target::stream_format(target.isa)->rows_buffer_bytes(ins, x.elems() / ins) : 0;
+  return node.attrs.has("stream") && ins > 0
+             ? target::stream_format(target.isa)->rows_buffer_bytes(ins, x.elems() / ins)
+             : 0;
 }
 
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target& target) {
@@ -222,13 +233,14 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
              .header = "ops/linear/linear_stream.kernel.h",
              .template_args = {bounds.lo > -128 || bounds.hi < 127 ? "true" : "false"},
              .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]},
-                      scratch_bytes(p, node, target) > 0 ? KernelArg{KernelScratch{}} : KernelArg{KernelPointer{ValueId::none}},
+                      scratch_bytes(p, node, target) > 0 ? KernelArg{KernelScratch{}}
+                                                         : KernelArg{KernelPointer{ValueId::none}},
                       KernelPointer{node.outputs[0]}}}};
   return {{.function = "f8k::linear",
            .header = "ops/linear/linear.kernel.h",
            .template_args = {p.type(node.inputs[3]).elems() > 1 ? "true" : "false"},
-           .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelPointer{node.inputs[2]},
-                    KernelPointer{node.inputs[3]}, KernelPointer{node.outputs[0]}}}};
+           .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]},
+                    KernelPointer{node.inputs[2]}, KernelPointer{node.inputs[3]}, KernelPointer{node.outputs[0]}}}};
 }
 
 int64_t macs(const Program& p, const Node& node) {

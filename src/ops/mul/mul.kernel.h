@@ -28,7 +28,8 @@ inline void mul_elements(int32_t elems, const Mul& m, const Output& out, const i
 }
 
 template <class Isa, int kStepA, int kStepB>
-void mul_broadcast(const BroadcastShape& shape, const Mul& m, const Output& out, const int8_t* a, const int8_t* b, int8_t* y) {
+void mul_broadcast(const BroadcastShape& shape, const Mul& m, const Output& out, const int8_t* a, const int8_t* b,
+                   int8_t* y) {
   for_each_run(shape, a, b, y, [&](const int8_t* from_a, const int8_t* from_b, int8_t* to) {
     mul_elements<Isa, kStepA, kStepB>(shape.run, m, out, from_a, from_b, to);
   });

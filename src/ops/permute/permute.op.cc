@@ -43,7 +43,9 @@ Result<> import_transpose(ImportCall& call) {
   F8_TRY(const int64_t dim1, call.integer("dim1"));
   const auto a = dimension(dim0, rank);
   const auto b = dimension(dim1, rank);
-  if (!a || !b) return call.fail("F8-0301", fmt::format("{} and {} are not both dimensions of a tensor of rank {}", dim0, dim1, rank));
+  if (!a || !b)
+    return call.fail("F8-0301",
+                     fmt::format("{} and {} are not both dimensions of a tensor of rank {}", dim0, dim1, rank));
   std::vector<int64_t> dims = identity(rank);
   std::swap(dims[*a], dims[*b]);
   return emit(call, x, dims);
@@ -72,7 +74,8 @@ Result<std::vector<Type>> infer(const Program& p, const Node& node) {
   const Type& x = p.type(node.inputs[0]);
   const auto& dims = node.attrs.integers("dims");
   if (!std::ranges::is_permutation(dims, identity(x.shape.size())))
-    return bad_operand(fmt::format("dims {} do not reorder the dimensions of {}", shape_text(dims), shape_text(x.shape)));
+    return bad_operand(
+        fmt::format("dims {} do not reorder the dimensions of {}", shape_text(dims), shape_text(x.shape)));
   Type y{x.elem, {}, std::nullopt};
   for (int64_t dim : dims) y.shape.push_back(x.shape[static_cast<size_t>(dim)]);
   return std::vector{y};

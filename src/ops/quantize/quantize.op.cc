@@ -22,9 +22,11 @@ Result<> import(ImportCall& call) {
   F8_TRY(const int64_t hi, call.integer("quant_max"));
   F8_TRY(const int64_t dtype, call.integer("dtype"));
   if (dtype != kInt8 && dtype != kInt32)
-    return call.fail("F8-0303", "quantizes to a dtype other than int8").note("supported: int8 activations and weights (quant_min -128 or -127, quant_max 127)");
+    return call.fail("F8-0303", "quantizes to a dtype other than int8")
+        .note("supported: int8 activations and weights (quant_min -128 or -127, quant_max 127)");
   if (!std::isfinite(scale) || scale < 0x1p-100 || scale > 0x1p100)
-    return call.fail("F8-0303", fmt::format("scale {} is not a usable positive number", scale)).note("calibrate the model on real inputs before convert_pt2e");
+    return call.fail("F8-0303", fmt::format("scale {} is not a usable positive number", scale))
+        .note("calibrate the model on real inputs before convert_pt2e");
   if (dtype == kInt8 && (lo < -128 || hi > 127 || lo >= hi || zero < lo || zero > hi))
     return call.fail("F8-0303", fmt::format("range {}..{} with zero point {} is not one of int8", lo, hi, zero));
 
@@ -57,23 +59,27 @@ void evaluate(const Evaluation& e) {
   if (e.out_type(0).elem == Elem::i32) {
     for (size_t i = 0; i < x.size(); ++i) {
       const double scaled = std::nearbyint(static_cast<double>(x[i] * static_cast<float>(1.0 / q.scale()))) + q.zero;
-      e.out[0]->as<int32_t>()[i] = scaled <= INT32_MIN ? INT32_MIN : scaled >= INT32_MAX ? INT32_MAX : static_cast<int32_t>(scaled);
+      e.out[0]->as<int32_t>()[i] = scaled <= INT32_MIN   ? INT32_MIN
+                                   : scaled >= INT32_MAX ? INT32_MAX
+                                                         : static_cast<int32_t>(scaled);
     }
     return;
   }
   const Bounds bounds = clamp_bounds(e.node);
-  for (size_t i = 0; i < x.size(); ++i) e.out[0]->as<int8_t>()[i] = quant::quantize(x[i], q.scale(), q.zero, bounds.lo, bounds.hi);
+  for (size_t i = 0; i < x.size(); ++i)
+    e.out[0]->as<int8_t>()[i] = quant::quantize(x[i], q.scale(), q.zero, bounds.lo, bounds.hi);
 }
 
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target&) {
   const Type& y = p.type(node.outputs[0]);
   const Bounds bounds = clamp_bounds(node);
-  return {{.function = "f8k::quantize",
-           .header = "ops/quantize/quantize.kernel.h",
-           .template_args = {},
-           .args = {KernelInt{"elems", y.elems()}, KernelFloat{"inverse_scale", static_cast<float>(1.0 / y.quant->scale())},
-                    KernelStruct{"f8k::Output", {{"zero", y.quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}},
-                    KernelPointer{node.inputs[0]}, KernelPointer{node.outputs[0]}}}};
+  return {
+      {.function = "f8k::quantize",
+       .header = "ops/quantize/quantize.kernel.h",
+       .template_args = {},
+       .args = {KernelInt{"elems", y.elems()}, KernelFloat{"inverse_scale", static_cast<float>(1.0 / y.quant->scale())},
+                KernelStruct{"f8k::Output", {{"zero", y.quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}},
+                KernelPointer{node.inputs[0]}, KernelPointer{node.outputs[0]}}}};
 }
 
 }  // namespace

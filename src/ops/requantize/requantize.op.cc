@@ -37,7 +37,8 @@ void evaluate(const Evaluation& e) {
   const int64_t zy = e.out_type(0).quant->zero;
   const auto x = e.in[0]->as<int8_t>();
   for (size_t i = 0; i < x.size(); ++i)
-    e.out[0]->as<int8_t>()[i] = static_cast<int8_t>(quant::clamp(zy + quant::apply(r, x[i] - zx), bounds.lo, bounds.hi));
+    e.out[0]->as<int8_t>()[i] =
+        static_cast<int8_t>(quant::clamp(zy + quant::apply(r, x[i] - zx), bounds.lo, bounds.hi));
 }
 
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target&) {
@@ -49,7 +50,8 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
            .header = "ops/requantize/requantize.kernel.h",
            .template_args = {},
            .args = {KernelInt{"elems", x.elems()},
-                    KernelStruct{"f8k::RequantizeInput", {{"zero", x.quant->zero}, {"multiplier", r.multiplier}, {"shift", r.shift}}},
+                    KernelStruct{"f8k::RequantizeInput",
+                                 {{"zero", x.quant->zero}, {"multiplier", r.multiplier}, {"shift", r.shift}}},
                     KernelStruct{"f8k::Output", {{"zero", y.quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}},
                     KernelPointer{node.inputs[0]}, KernelPointer{node.outputs[0]}}}};
 }

@@ -130,7 +130,8 @@ Result<std::vector<Type>> infer(const Program& p, const Node& node) {
   const Type& x = p.type(node.inputs[0]);
   const Shape& shape = node.attrs.integers("shape");
   if (std::ranges::any_of(shape, [](int64_t dim) { return dim < 0; }) || elem_count(shape) != x.elems())
-    return bad_operand(fmt::format("{} has {} elements, {} has {}", shape_text(x.shape), x.elems(), shape_text(shape), elem_count(shape)));
+    return bad_operand(fmt::format("{} has {} elements, {} has {}", shape_text(x.shape), x.elems(), shape_text(shape),
+                                   elem_count(shape)));
   return std::vector{Type{x.elem, shape, std::nullopt}};
 }
 
@@ -145,7 +146,8 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   return {{.function = "f8k::copy",
            .header = "core/copy.h",
            .template_args = {},
-           .args = {KernelInt{"bytes", static_cast<int64_t>(y.type.bytes())}, KernelPointer{node.inputs[0]}, KernelPointer{node.outputs[0]}}}};
+           .args = {KernelInt{"bytes", static_cast<int64_t>(y.type.bytes())}, KernelPointer{node.inputs[0]},
+                    KernelPointer{node.outputs[0]}}}};
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ bool can_be_b(const Matrix& m, int64_t a, int64_t b) {
 // Channels that -128 or a large accumulator keeps from being b take the others as partners; what is left pairs up.
 std::optional<Pairs> pair_channels(const Matrix& m) {
   std::vector<int64_t> rest, particular;
-  for (int64_t o = 0; o < m.outs; ++o) (accumulator_bound(m, o) >= 1 << 23 || has_minus_128(m, o) ? particular : rest).push_back(o);
+  for (int64_t o = 0; o < m.outs; ++o)
+    (accumulator_bound(m, o) >= 1 << 23 || has_minus_128(m, o) ? particular : rest).push_back(o);
   Pairs pairs;
   while (!particular.empty() && !rest.empty()) {
     pairs.emplace_back(particular.back(), rest.back());
@@ -58,7 +59,8 @@ std::optional<Pairs> pair_channels(const Matrix& m) {
   while (rest.size() >= 2) {
     const int64_t x = rest.back();
     rest.pop_back();
-    const auto y = std::ranges::find_if(rest, [&](int64_t other) { return can_be_b(m, x, other) || can_be_b(m, other, x); });
+    const auto y =
+        std::ranges::find_if(rest, [&](int64_t other) { return can_be_b(m, x, other) || can_be_b(m, other, x); });
     if (y != rest.end()) {
       pairs.push_back(can_be_b(m, x, *y) ? std::pair{x, *y} : std::pair{*y, x});
       rest.erase(y);
@@ -79,7 +81,8 @@ std::string objection(const Matrix& m) {
   for (int64_t o = 0; o < m.outs; ++o) {
     const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
     if (r.multiplier != 0 && (-r.shift < dsp::kMinShift || -r.shift > dsp::kMaxShift))
-      return fmt::format("channel {} shifts right by {}; the stream takes {} to {}", o, -r.shift, dsp::kMinShift, dsp::kMaxShift);
+      return fmt::format("channel {} shifts right by {}; the stream takes {} to {}", o, -r.shift, dsp::kMinShift,
+                         dsp::kMaxShift);
     if (accumulator_bound(m, o) >= 1 << 30) return fmt::format("channel {} can accumulate 2^30", o);
   }
   return "";
@@ -99,7 +102,12 @@ void read_scale(Matrix& m, int64_t o, const int32_t* scale) {
 
 Matrix empty_matrix(int64_t outs, int64_t ins) {
   const auto o = static_cast<size_t>(outs);
-  return {outs, ins, std::vector<int8_t>(o * static_cast<size_t>(ins)), std::vector<int32_t>(o), std::vector<quant::Rescale>(o), 0};
+  return {outs,
+          ins,
+          std::vector<int8_t>(o * static_cast<size_t>(ins)),
+          std::vector<int32_t>(o),
+          std::vector<quant::Rescale>(o),
+          0};
 }
 
 // A channel without partner is b: nobody's result goes to the same place, before it.
@@ -110,9 +118,11 @@ void write_pair(std::vector<int32_t>& words, const Matrix& m, int64_t a, int64_t
   std::vector<uint16_t> halves(static_cast<size_t>(dsp::stream_ins(static_cast<int32_t>(m.ins))));
   for (int64_t k = 0; k < m.ins; ++k) {
     const int32_t low = a == kNobody ? 0 : row(m, a)[k];
-    halves[static_cast<size_t>(dsp::halfword_of(static_cast<int32_t>(k)))] = static_cast<uint16_t>(256 * row(m, b)[k] + low);
+    halves[static_cast<size_t>(dsp::halfword_of(static_cast<int32_t>(k)))] =
+        static_cast<uint16_t>(256 * row(m, b)[k] + low);
   }
-  for (size_t i = 0; i < halves.size(); i += 2) words.push_back(static_cast<int32_t>(halves[i] | static_cast<uint32_t>(halves[i + 1]) << 16));
+  for (size_t i = 0; i < halves.size(); i += 2)
+    words.push_back(static_cast<int32_t>(halves[i] | static_cast<uint32_t>(halves[i + 1]) << 16));
   for (int64_t o : {a == kNobody ? b : a, b}) {
     write_scale(words, m, o);
     words.push_back(static_cast<int32_t>(o));
@@ -163,7 +173,9 @@ Matrix unpack_matrix(const int32_t* words, int64_t outs, int64_t ins) {
 
 Stream pack_depthwise(const Matrix& m) {
   Stream stream;
-  stream.why_not = m.outs < dsp::kMinDepthwiseChannels ? fmt::format("fewer than {} channels", dsp::kMinDepthwiseChannels) : objection(m);
+  stream.why_not = m.outs < dsp::kMinDepthwiseChannels
+                       ? fmt::format("fewer than {} channels", dsp::kMinDepthwiseChannels)
+                       : objection(m);
   if (!stream.why_not.empty()) return stream;
   for (int64_t block = 0; block < dsp::depthwise_blocks(static_cast<int32_t>(m.outs)); ++block) {
     const int64_t first = std::min(block * 4, m.outs - 4);
@@ -181,7 +193,8 @@ Stream pack_depthwise(const Matrix& m) {
 
 Matrix unpack_depthwise(const int32_t* words, int64_t channels, int64_t taps) {
   Matrix m = empty_matrix(channels, taps);
-  for (int64_t block = 0; block < dsp::depthwise_blocks(static_cast<int32_t>(channels)); ++block, words += dsp::depthwise_block_words(static_cast<int32_t>(taps))) {
+  for (int64_t block = 0; block < dsp::depthwise_blocks(static_cast<int32_t>(channels));
+       ++block, words += dsp::depthwise_block_words(static_cast<int32_t>(taps))) {
     const int32_t* weights = words + 5;
     const int32_t* scales = weights + 4 * dsp::depthwise_pairs(static_cast<int32_t>(taps));
     for (int64_t j = 0; j < 4; ++j) {
@@ -199,7 +212,7 @@ Matrix unpack_depthwise(const int32_t* words, int64_t channels, int64_t taps) {
 
 }  // namespace
 
-const StreamFormat kDspStreams = {buffer_bytes, pack_matrix,    unpack_matrix,   buffer_bytes,
-                                   pack_matrix,  unpack_matrix, pack_depthwise, unpack_depthwise};
+const StreamFormat kDspStreams = {buffer_bytes, pack_matrix,   unpack_matrix,  buffer_bytes,
+                                  pack_matrix,  unpack_matrix, pack_depthwise, unpack_depthwise};
 
 }  // namespace fold8::target

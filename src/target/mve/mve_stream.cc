@@ -21,7 +21,8 @@ std::string objection(const Matrix& m, int64_t block) {
   if (m.outs < block) return fmt::format("fewer than {} channels", block);
   for (int64_t o = 0; o < m.outs; ++o) {
     const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
-    if (r.multiplier != 0 && (r.shift > -1 || r.shift < -31)) return fmt::format("channel {} shifts right by {}; the stream takes 1 to 31", o, -r.shift);
+    if (r.multiplier != 0 && (r.shift > -1 || r.shift < -31))
+      return fmt::format("channel {} shifts right by {}; the stream takes 1 to 31", o, -r.shift);
   }
   return "";
 }
@@ -55,7 +56,12 @@ std::vector<int64_t> blocks(int64_t outs, int64_t block) {
 
 Matrix empty_matrix(int64_t outs, int64_t ins) {
   const auto o = static_cast<size_t>(outs);
-  return {outs, ins, std::vector<int8_t>(o * static_cast<size_t>(ins)), std::vector<int32_t>(o), std::vector<quant::Rescale>(o), 0};
+  return {outs,
+          ins,
+          std::vector<int8_t>(o * static_cast<size_t>(ins)),
+          std::vector<int32_t>(o),
+          std::vector<quant::Rescale>(o),
+          0};
 }
 
 void finish(Stream& stream) { stream.words[0] = static_cast<int32_t>(stream.words.size()); }
@@ -109,7 +115,8 @@ Stream pack_rows(const Matrix& m) {
       for (int32_t place : mve::kRowOrder) write(static_cast<size_t>(first + place));
     };
     each([&](size_t o) { stream.words.push_back(m.sums[o]); });
-    for (int64_t k = 0; k < padded(m.ins); k += 16) each([&](size_t o) { write_weights(stream.words, m, static_cast<int64_t>(o), k); });
+    for (int64_t k = 0; k < padded(m.ins); k += 16)
+      each([&](size_t o) { write_weights(stream.words, m, static_cast<int64_t>(o), k); });
     each([&](size_t o) { stream.words.push_back(m.rescales[o].multiplier); });
     each([&](size_t o) { stream.words.push_back(shift_of(m.rescales[o])); });
     stream.words.push_back(static_cast<int32_t>(first));
@@ -140,7 +147,8 @@ Stream pack_depthwise(const Matrix& m) {
   if (!stream.why_not.empty()) return stream;
   for (int64_t first : blocks(m.outs, mve::kDepthwiseChannels)) {
     const auto each = [&](auto value) {
-      for (int32_t place = 0; place < 8; ++place) stream.words.push_back(value(static_cast<size_t>(first + mve::depthwise_channel(place))));
+      for (int32_t place = 0; place < 8; ++place)
+        stream.words.push_back(value(static_cast<size_t>(first + mve::depthwise_channel(place))));
     };
     stream.words.push_back(static_cast<int32_t>(first));
     each([&](size_t o) { return m.sums[o]; });
@@ -159,7 +167,8 @@ Stream pack_depthwise(const Matrix& m) {
 
 Matrix unpack_depthwise(const int32_t* words, int64_t channels, int64_t taps) {
   Matrix m = empty_matrix(channels, taps);
-  for (int32_t b = 0; b < mve::depthwise_blocks(static_cast<int32_t>(channels)); ++b, words += mve::depthwise_block_words(static_cast<int32_t>(taps))) {
+  for (int32_t b = 0; b < mve::depthwise_blocks(static_cast<int32_t>(channels));
+       ++b, words += mve::depthwise_block_words(static_cast<int32_t>(taps))) {
     const int32_t* scales = words + 9 + 2 * taps;
     for (int32_t place = 0; place < 8; ++place) {
       const auto o = static_cast<size_t>(words[0] + mve::depthwise_channel(place));
@@ -178,6 +187,6 @@ Matrix unpack_depthwise(const int32_t* words, int64_t channels, int64_t taps) {
 }  // namespace
 
 const StreamFormat kMveStreams = {buffer_bytes, pack_pixels, unpack_pixels,  rows_buffer_bytes,
-                                   pack_rows,    unpack_rows, pack_depthwise, unpack_depthwise};
+                                  pack_rows,    unpack_rows, pack_depthwise, unpack_depthwise};
 
 }  // namespace fold8::target
