@@ -41,6 +41,7 @@ const std::map<std::string, passes::Pass> kPasses = {
     {"simplify", passes::simplify},
     {"assign_layout", passes::assign_layout},
     {"drop_channels", passes::drop_channels},
+    {"merge_requantizes", passes::merge_requantizes},
 };
 
 passes::Pass pass_of(const Case& test) {

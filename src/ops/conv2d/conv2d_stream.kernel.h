@@ -30,8 +30,8 @@ void conv_load(const ConvShape& s, const int8_t* const* rows, int32_t ix, int32_
   }
 }
 
-// buffer: scratch, stream_ins(kKernelH * conv_segment) words for each pair of pixels. patch: scratch, one row of a
-// window; null when no window needs gathering.
+// buffer: scratch for the windows of Isa::kStreamPixels pixels, laid out as the Isa's microkernel reads them. patch:
+// scratch, one row of a window; never used when no window needs gathering.
 template <class Isa, bool kClamp, int32_t kKernelH>
 void conv2d_stream_row(const ConvShape& s, const Output& out, const int8_t* const* rows, const int32_t* stream,
                        uint32_t* buffer, int8_t* patch, int8_t* y) {
