@@ -19,8 +19,18 @@ struct Matrix {
   std::vector<int8_t> weights;
   std::vector<int32_t> sums;
   std::vector<quant::Rescale> rescales;  // one for each o
-  int32_t zero = 0;
+  std::optional<int32_t> zero;           // of y; nullopt in a stream that leaves it to the call
 };
+
+inline Matrix empty_matrix(int64_t outs, int64_t ins) {
+  const auto o = static_cast<size_t>(outs);
+  return {outs,
+          ins,
+          std::vector<int8_t>(o * static_cast<size_t>(ins)),
+          std::vector<int32_t>(o),
+          std::vector<quant::Rescale>(o),
+          {}};
+}
 
 struct Stream {
   std::vector<int32_t> words;

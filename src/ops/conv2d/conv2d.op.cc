@@ -287,8 +287,8 @@ size_t output_index(const Node& node, const Geometry& g, int64_t n, int64_t o, i
 
 // Calls acc = of(n, o, oy, ox) for every output and stores its requantized clamp.
 template <class Accumulate>
-void store_all(const Evaluation& e, const Geometry& g, std::span<const quant::Rescale> scale, Accumulate of) {
-  const int64_t zy = e.out_type(0).quant->zero;
+void store_all(const Evaluation& e, const Geometry& g, std::span<const quant::Rescale> scale, int64_t zy,
+               Accumulate of) {
   const Bounds bounds = clamp_bounds(e.node);
   const auto y = e.out[0]->as<int8_t>();
   for (int64_t n = 0; n < g.batch; ++n)
@@ -307,7 +307,7 @@ void evaluate_int8(const Evaluation& e) {
   const int64_t zx = e.in_type(0).quant->zero;
   const Sum sum(e, g);
   const std::vector<quant::Rescale> scale = rescales(e.program, e.node);
-  store_all(e, g, scale, [&](int64_t n, int64_t o, int64_t oy, int64_t ox) {
+  store_all(e, g, scale, e.out_type(0).quant->zero, [&](int64_t n, int64_t o, int64_t oy, int64_t ox) {
     int64_t acc = has_input(e.node, 2) ? e.in[2]->as<int32_t>()[static_cast<size_t>(o)] : 0;
     sum.window(n, o / (g.outs / g.groups), oy, ox, [&](const int8_t* x, int64_t i, int64_t ky, int64_t kx) {
       const int64_t tap = ((o * g.group_ins() + i) * g.kernel_h + ky) * g.kernel_w + kx;
@@ -375,6 +375,7 @@ class Given {
 
   int64_t sum(int64_t o) const { return sums_[static_cast<size_t>(o)]; }
   std::span<const quant::Rescale> rescales() const { return rescales_; }
+  std::optional<int32_t> zero() const { return matrices_.empty() ? std::nullopt : matrices_[0].zero; }
 
   int64_t weight(int64_t o, int64_t i, int64_t ky, int64_t kx) const {
     if (matrices_.empty()) return weights_[static_cast<size_t>(packed_at(g_, order_, o, i, ky, kx))];
@@ -413,13 +414,14 @@ void evaluate_packed(const Evaluation& e) {
   const Given given(e, g);
   const auto zx = static_cast<int8_t>(e.in_type(0).quant->zero);
   const Sum sum(e, g);
-  store_all(e, g, given.rescales(), [&](int64_t n, int64_t o, int64_t oy, int64_t ox) {
-    int64_t acc = given.sum(o);
-    sum.window(n, o / g.group_outs(), oy, ox, [&](const int8_t* x, int64_t i, int64_t ky, int64_t kx) {
-      acc += int64_t{x == nullptr ? zx : *x} * given.weight(o, i, ky, kx);
-    });
-    return acc;
-  });
+  store_all(e, g, given.rescales(), given.zero().value_or(e.out_type(0).quant->zero),
+            [&](int64_t n, int64_t o, int64_t oy, int64_t ox) {
+              int64_t acc = given.sum(o);
+              sum.window(n, o / g.group_outs(), oy, ox, [&](const int8_t* x, int64_t i, int64_t ky, int64_t kx) {
+                acc += int64_t{x == nullptr ? zx : *x} * given.weight(o, i, ky, kx);
+              });
+              return acc;
+            });
 }
 
 void evaluate(const Evaluation& e) { packed(e.program) ? evaluate_packed(e) : evaluate_int8(e); }

@@ -169,7 +169,7 @@ void evaluate_packed(const Evaluation& e) {
     for (size_t o = 0; o < outs; ++o) {
       int64_t acc = m.sums[o];
       for (size_t i = 0; i < ins; ++i) acc += int64_t{x[b * ins + i]} * m.weights[o * ins + i];
-      const int64_t y = int64_t{e.out_type(0).quant->zero} +
+      const int64_t y = int64_t{m.zero.value_or(e.out_type(0).quant->zero)} +
                         quant::apply(m.rescales[m.rescales.size() == 1 ? 0 : o], static_cast<int32_t>(acc));
       e.out[0]->as<int8_t>()[b * outs + o] = static_cast<int8_t>(quant::clamp(y, bounds.lo, bounds.hi));
     }

@@ -92,22 +92,12 @@ std::string objection(const Matrix& m) {
 void write_scale(std::vector<int32_t>& words, const Matrix& m, int64_t o) {
   const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
   const int32_t shift = r.multiplier == 0 ? dsp::kMinShift : -r.shift;
-  words.insert(words.end(), {r.multiplier, (1 << (shift - 1)) + m.zero * (1 << shift), shift});
+  words.insert(words.end(), {r.multiplier, (1 << (shift - 1)) + *m.zero * (1 << shift), shift});
 }
 
 void read_scale(Matrix& m, int64_t o, const int32_t* scale) {
   m.rescales[static_cast<size_t>(o)] = {scale[0], scale[0] == 0 ? 0 : -scale[2]};
   m.zero = (scale[1] - (1 << (scale[2] - 1))) >> scale[2];
-}
-
-Matrix empty_matrix(int64_t outs, int64_t ins) {
-  const auto o = static_cast<size_t>(outs);
-  return {outs,
-          ins,
-          std::vector<int8_t>(o * static_cast<size_t>(ins)),
-          std::vector<int32_t>(o),
-          std::vector<quant::Rescale>(o),
-          0};
 }
 
 // A channel without partner is b: nobody's result goes to the same place, before it.

@@ -54,16 +54,6 @@ std::vector<int64_t> blocks(int64_t outs, int64_t block) {
   return firsts;
 }
 
-Matrix empty_matrix(int64_t outs, int64_t ins) {
-  const auto o = static_cast<size_t>(outs);
-  return {outs,
-          ins,
-          std::vector<int8_t>(o * static_cast<size_t>(ins)),
-          std::vector<int32_t>(o),
-          std::vector<quant::Rescale>(o),
-          0};
-}
-
 void finish(Stream& stream) { stream.words[0] = static_cast<int32_t>(stream.words.size()); }
 
 // ---- pixels
