@@ -88,6 +88,12 @@ const SourceFault kSourceFaults[] = {
      "scales, scales + 12"},
     {"depthwise padding is 0", "borders", kEachIsa, "memset(padding, s.input_zero", "memset(padding, 0"},
     {"right border reads on", "borders", kEachIsa, "ix < 0 || ix >= s.in_w", "ix < 0 || ix > s.in_w"},
+    {"gathered padding is 0", "borders", kEachIsa, "fill_bytes(to, s.input_zero", "fill_bytes(to, 0"},
+    {"padding of whole pixels is 0",
+     "channels",
+     {"cortex-m4", "cortex-m55"},
+     "fill_bytes(extra, s.input_zero",
+     "fill_bytes(extra, 0"},
 };
 
 // On this machine, where no result need be wrong: the sanitizers have to see them.

@@ -12,6 +12,8 @@ struct V6m : V7m {
   static constexpr const char* kName = "v6m";
   static constexpr WeightOrder kGemmOrder = v6m::kGemmOrder;
 
+  static void copy(int8_t* to, const int8_t* from, int32_t bytes) { copy_bytes<false>(to, from, bytes); }
+
   // (a * b + 2^30) >> 31 for b >= 0, from four 16 x 16 products: the core has no 32 x 32 -> 64 multiplication, and the
   // library's costs a call. a = ah * 2^16 + al, b likewise, al and bl unsigned; every partial sum fits 32 bits:
   // al*bh + (al*bl >> 16) < 2^31 + 2^16, |ah*bl| <= 2^15 * (2^16 - 1) < 2^31.

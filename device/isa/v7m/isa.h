@@ -2,6 +2,7 @@
 // the interpreter. It has every primitive that a kernel may ask of an Isa; the other ISAs override some.
 #pragma once
 
+#include "core/copy_bytes.h"
 #include "core/rescale.h"
 #include "isa/v7m/order.h"
 
@@ -13,6 +14,8 @@ struct V7m {
   static constexpr WeightOrder kGemmOrder = v7m::kGemmOrder;
 
   static int32_t doubling_high_mul(int32_t a, int32_t b) { return f8k::doubling_high_mul(a, b); }
+
+  static void copy(int8_t* to, const int8_t* from, int32_t bytes) { copy_bytes<true>(to, from, bytes); }
 
   // acc[j] += sum over k of x[k] * w[j][k], j < kGemmOrder.out_block; w is one row group in kGemmOrder.
   static void dot_rows(const int8_t* x, const int8_t* w, int32_t ins, int32_t* acc) {

@@ -2,13 +2,13 @@
 //   y[oy][ox][o] = clamp(zero + R(sum over ky, kx, i of x[iy][ix][i] * w[o][ky][kx][i] + kernel_sum[o]))
 //   iy = oy * stride - pad + ky * dilation, ix likewise. Padding holds the input's zero point, so that kernel_sum,
 //   which subtracts zero_point * sum(w) for every tap, stays right at the borders (docs/arithmetic.md section 3).
-// conv2d_row makes one output row from pointers to its input rows: a whole tensor, a ring of rows or a padded border
-// are the same kernel under different pointers.
+// row() makes one output row from pointers to its input rows: a whole tensor, a ring of rows or a padded border are the
+// same kernel under different pointers.
 #pragma once
 
-#include <string.h>
-
+#include "core/copy_bytes.h"
 #include "core/requantize.h"
+#include "core/rows.h"
 
 namespace f8k {
 inline namespace v0_1 {
@@ -16,77 +16,108 @@ inline namespace v0_1 {
 struct ConvShape {
   int32_t batch, in_h, in_w, ins;
   int32_t out_h, out_w, outs;
-  int32_t kernel_w, stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w;
-  int32_t groups;
+  int32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w;
+  int32_t groups, group_ins, group_outs;
+  int32_t window_bytes;  // kernel_h * kernel_w * group_ins
+  int32_t row_loads;     // 1: what a window inside the image has of a row is contiguous, and a multiple of 4 bytes
+  int32_t tap_loads;     // 1: what it has of a pixel is a multiple of 4 bytes
+  int32_t padding;       // bytes of a pixel of zero points, for taps outside the image; 0 where nothing reads it
   int32_t input_zero;
 };
+
+inline Rows conv_input(const ConvShape& s, const int8_t* x) {
+  return {const_cast<int8_t*>(x), s.in_w * s.ins, s.in_h, s.in_h};  // rows are only read
+}
+inline Rows conv_output(const ConvShape& s, int8_t* y) { return {y, s.out_w * s.outs, s.out_h, s.out_h}; }
 
 // Input row `iy` of the image at x, or null where it is padding.
 inline const int8_t* conv_input_row(const ConvShape& s, const int8_t* x, int32_t iy) {
   return iy < 0 || iy >= s.in_h ? nullptr : x + iy * s.in_w * s.ins;
 }
 
-// The window's bytes of one row for one group of channels, padding filled in: kernel_w * (ins / groups) bytes to `to`.
+// rows[ky]: the input row under row ky of the windows of output row oy. Whether all are inside the image.
+inline bool conv_rows(const ConvShape& s, const Rows& x, int32_t oy, const int8_t** rows) {
+  bool inside = true;
+  int32_t iy = oy * s.stride_h - s.pad_top;
+  for (int32_t ky = 0; ky < s.kernel_h; ++ky, iy += s.dilation_h) {
+    rows[ky] = x.row(iy);
+    inside = inside && rows[ky] != nullptr;
+  }
+  return inside;
+}
+
+// The bytes of one row of a window for one group of channels, padding filled in: kernel_w * group_ins bytes to `to`.
+template <class Isa>
 inline void conv_gather(const ConvShape& s, const int8_t* row, int32_t ix, int32_t group, int8_t* to) {
-  const int32_t width = s.ins / s.groups;
-  for (int32_t kx = 0; kx < s.kernel_w; ++kx, ix += s.dilation_w, to += width) {
+  if (row != nullptr && s.group_ins == s.ins && s.dilation_w == 1 && ix >= 0 && ix + s.kernel_w <= s.in_w)
+    return Isa::copy(to, row + ix * s.ins, s.kernel_w * s.ins);
+  for (int32_t kx = 0; kx < s.kernel_w; ++kx, ix += s.dilation_w, to += s.group_ins) {
     if (row == nullptr || ix < 0 || ix >= s.in_w) {
-      memset(to, s.input_zero, static_cast<uint32_t>(width));
+      fill_bytes(to, s.input_zero, s.group_ins);
     } else {
-      memcpy(to, row + ix * s.ins + group * width, static_cast<uint32_t>(width));
+      Isa::copy(to, row + ix * s.ins + group * s.group_ins, s.group_ins);
     }
   }
 }
 
-// rows[ky]: the input rows of this output row, null for padding. w: per group, per row group of Isa::kGemmOrder, per
-// ky: the block of [out_block][kernel_w * ins / groups]. patch: kKernelH * kernel_w * (ins / groups) bytes of scratch,
-// used where a window is not contiguous bytes of its rows; null when no window is.
-template <class Isa, bool kPerChannel, int32_t kKernelH>
-void conv2d_row(const ConvShape& s, const Output& out, const int8_t* const* rows, const int8_t* w,
-                const int32_t* kernel_sum, const Rescale* rescales, int8_t* patch, int8_t* y) {
-  constexpr int32_t kRows = Isa::kGemmOrder.out_block;
-  const int32_t segment = s.kernel_w * (s.ins / s.groups);
-  const int32_t block_bytes = static_cast<int32_t>(Isa::kGemmOrder.bytes(kRows, segment));
-  const int32_t group_outs = s.outs / s.groups;
-  const bool contiguous = s.groups == 1 && (s.dilation_w == 1 || s.kernel_w == 1);
-  int32_t ix = -s.pad_left;
-  for (int32_t ox = 0; ox < s.out_w; ++ox, ix += s.stride_w) {
-    const bool inside = contiguous && ix >= 0 && ix + s.kernel_w <= s.in_w;
-    const int8_t* block = w;
-    const int32_t* sums = kernel_sum;
-    for (int32_t group = 0; group < s.groups; ++group, sums += group_outs) {
-      const int8_t* window[kKernelH];
-      for (int32_t ky = 0; ky < kKernelH; ++ky) {
-        if (inside && rows[ky] != nullptr) {
-          window[ky] = rows[ky] + ix * s.ins;
-        } else {
-          conv_gather(s, rows[ky], ix, group, patch + ky * segment);
-          window[ky] = patch + ky * segment;
+// w: per group, per row group of Isa::kGemmOrder, per ky: the block of [out_block][kernel_w * group_ins]. patch:
+// window_bytes of scratch, used where a window is not contiguous bytes of its rows; null when no window is.
+template <class Isa, bool kPerChannel, int32_t kMaxRows>
+struct Conv2d {
+  const ConvShape& s;
+  const Output& out;
+  Rows x;
+  const int8_t* w;
+  const int32_t* kernel_sum;
+  const Rescale* rescales;
+  int8_t* patch;
+  Rows y;
+
+  void row(int32_t oy) const {
+    constexpr int32_t kOuts = Isa::kGemmOrder.out_block;
+    const int8_t* rows[kMaxRows];
+    conv_rows(s, x, oy, rows);
+    const int32_t segment = s.kernel_w * s.group_ins;
+    const int32_t block_bytes = static_cast<int32_t>(Isa::kGemmOrder.bytes(kOuts, segment));
+    const bool contiguous = s.groups == 1 && (s.dilation_w == 1 || s.kernel_w == 1);
+    int8_t* to = y.row(oy);
+    int32_t ix = -s.pad_left;
+    for (int32_t ox = 0; ox < s.out_w; ++ox, ix += s.stride_w) {
+      const bool inside = contiguous && ix >= 0 && ix + s.kernel_w <= s.in_w;
+      const int8_t* block = w;
+      int32_t channel = 0;
+      for (int32_t group = 0; group < s.groups; ++group) {
+        const int8_t* window[kMaxRows];
+        for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
+          if (inside && rows[ky] != nullptr) {
+            window[ky] = rows[ky] + ix * s.ins;
+          } else {
+            conv_gather<Isa>(s, rows[ky], ix, group, patch + ky * segment);
+            window[ky] = patch + ky * segment;
+          }
+        }
+        for (int32_t left = s.group_outs; left > 0; left -= kOuts) {
+          const int32_t lanes = left < kOuts ? left : kOuts;
+          int32_t acc[kOuts] = {};
+          for (int32_t j = 0; j < lanes; ++j) acc[j] = kernel_sum[channel + j];
+          for (int32_t ky = 0; ky < s.kernel_h; ++ky, block += block_bytes)
+            Isa::dot_rows(window[ky], block, segment, acc);
+          for (int32_t j = 0; j < lanes; ++j, ++channel)
+            *to++ = requantize<Isa>(acc[j], rescales[kPerChannel ? channel : 0], out);
         }
       }
-      for (int32_t o = 0; o < group_outs; o += kRows) {
-        const int32_t lanes = group_outs - o < kRows ? group_outs - o : kRows;
-        int32_t acc[kRows] = {};
-        for (int32_t j = 0; j < lanes; ++j) acc[j] = sums[o + j];
-        for (int32_t ky = 0; ky < kKernelH; ++ky, block += block_bytes) Isa::dot_rows(window[ky], block, segment, acc);
-        for (int32_t j = 0; j < lanes; ++j)
-          *y++ = requantize<Isa>(acc[j], rescales[kPerChannel ? group * group_outs + o + j : 0], out);
-      }
     }
   }
-}
+};
 
-template <class Isa, bool kPerChannel, int32_t kKernelH>
+// kMaxRows: kernel_h or more.
+template <class Isa, bool kPerChannel, int32_t kMaxRows>
 void conv2d(const ConvShape& s, const Output& out, const int8_t* x, const int8_t* w, const int32_t* kernel_sum,
-            const Rescale* rescales, void* scratch, int8_t* y) {
-  int8_t* patch = static_cast<int8_t*>(scratch);
-  for (int32_t b = 0; b < s.batch; ++b, x += s.in_h * s.in_w * s.ins) {
-    for (int32_t oy = 0; oy < s.out_h; ++oy, y += s.out_w * s.outs) {
-      const int8_t* rows[kKernelH];
-      for (int32_t ky = 0; ky < kKernelH; ++ky)
-        rows[ky] = conv_input_row(s, x, oy * s.stride_h - s.pad_top + ky * s.dilation_h);
-      conv2d_row<Isa, kPerChannel, kKernelH>(s, out, rows, w, kernel_sum, rescales, patch, y);
-    }
+            const Rescale* rescales, int8_t* patch, int8_t* y) {
+  for (int32_t b = 0; b < s.batch; ++b, x += s.in_h * s.in_w * s.ins, y += s.out_h * s.out_w * s.outs) {
+    const Conv2d<Isa, kPerChannel, kMaxRows> image{s,        out,   conv_input(s, x), w, kernel_sum,
+                                                   rescales, patch, conv_output(s, y)};
+    for (int32_t oy = 0; oy < s.out_h; ++oy) image.row(oy);
   }
 }
 

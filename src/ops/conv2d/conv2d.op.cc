@@ -6,9 +6,9 @@
 //   packed  conv2d %x, %w, %kernel_sum, %rescale ... outs kernel=[h,w] order   w: i8[bytes] in the target's order
 //           conv2d %x, %stream ... outs kernel=[h,w] stream=isa                all three in one stream for each group
 //
-// Scratch: one window, where some window is not contiguous in memory (padding, dilation, groups); the kernel then reads
-// a copy of it. Depthwise: one pixel of padding. Known ahead of time, part of the arena, overwritten by each call: no
-// state.
+// Scratch: the windows that a stream's microkernel takes at a time; beside them one window, where windows must be
+// gathered byte by byte, or one pixel of padding. Without a stream, one window where some window is not contiguous in
+// memory. Depthwise: one pixel of padding. Known ahead of time, part of the arena, overwritten by each call: no state.
 #include <algorithm>
 
 #include "ops/accumulate.h"
@@ -151,10 +151,13 @@ struct Geometry {
   int64_t group_outs() const { return outs / groups; }
   bool one_output_a_channel() const { return depthwise() && outs == ins; }
   int64_t segment() const { return kernel_w * group_ins(); }  // bytes of a window in one row
-  int64_t stream_segment() const { return (segment() + 3) / 4 * 4; }
-  int64_t stream_ins() const { return kernel_h * stream_segment(); }
+  int64_t window() const { return kernel_h * segment(); }
   bool pads() const { return top + bottom + left + right != 0; }
-  bool windows_are_contiguous() const { return groups == 1 && (dilation_w == 1 || kernel_w == 1) && !pads(); }
+  bool rows_are_contiguous() const { return groups == 1 && (dilation_w == 1 || kernel_w == 1); }
+  bool row_loads() const { return rows_are_contiguous() && segment() % 4 == 0; }
+  bool tap_loads() const { return group_ins() % 4 == 0; }
+  bool reads_padding() const { return pads() && tap_loads(); }
+  bool gathers() const { return !tap_loads() && (pads() || !row_loads()); }
 };
 
 int64_t outputs(int64_t in, int64_t before, int64_t after, int64_t kernel, int64_t dilation, int64_t stride) {
@@ -380,9 +383,9 @@ class Given {
   int64_t weight(int64_t o, int64_t i, int64_t ky, int64_t kx) const {
     if (matrices_.empty()) return weights_[static_cast<size_t>(packed_at(g_, order_, o, i, ky, kx))];
     if (g_.depthwise()) return matrices_[0].weights[static_cast<size_t>((o * g_.kernel_h + ky) * g_.kernel_w + kx)];
-    const int64_t k = ky * g_.stream_segment() + kx * g_.group_ins() + i;
+    const int64_t k = ky * g_.segment() + kx * g_.group_ins() + i;
     return matrices_[static_cast<size_t>(o / g_.group_outs())]
-        .weights[static_cast<size_t>(o % g_.group_outs() * g_.stream_ins() + k)];
+        .weights[static_cast<size_t>(o % g_.group_outs() * g_.window() + k)];
   }
 
  private:
@@ -391,7 +394,7 @@ class Given {
     const target::StreamFormat& format = *target::stream_format(e.node.attrs.text("stream"));
     if (g_.depthwise()) return add(format.unpack_depthwise(words.data(), g_.outs, g_.kernel_h * g_.kernel_w));
     for (const int32_t* stream = words.data(); stream != words.data() + words.size(); stream += stream[0])
-      add(format.unpack(stream, g_.group_outs(), g_.stream_ins()));
+      add(format.unpack(stream, g_.group_outs(), g_.window()));
   }
 
   void add(target::Matrix m) {
@@ -426,19 +429,18 @@ void evaluate_packed(const Evaluation& e) {
 
 void evaluate(const Evaluation& e) { packed(e.program) ? evaluate_packed(e) : evaluate_int8(e); }
 
-// One matrix for each group of channels, the window's rows padded to four bytes.
+// One matrix for each group of channels; a window is [ky][kx][channel].
 std::vector<target::Matrix> stream_matrices(const Program& p, const Node& node, const Geometry& g) {
   const auto w = p[node.inputs[1]].constant->as<int8_t>();
   std::vector<target::Matrix> matrices;
   size_t from = 0;
   for (int64_t group = 0; group < g.groups; ++group) {
-    target::Matrix m = stream_matrix(p, node, group * g.group_outs(), g.group_outs(), g.stream_ins());
+    target::Matrix m = stream_matrix(p, node, group * g.group_outs(), g.group_outs(), g.window());
     for (int64_t o = 0; o < g.group_outs(); ++o)
       for (int64_t i = 0; i < g.group_ins(); ++i)
         for (int64_t ky = 0; ky < g.kernel_h; ++ky)
           for (int64_t kx = 0; kx < g.kernel_w; ++kx)
-            m.weights[static_cast<size_t>(o * g.stream_ins() + ky * g.stream_segment() + kx * g.group_ins() + i)] =
-                w[from++];
+            m.weights[static_cast<size_t>(o * g.window() + ky * g.segment() + kx * g.group_ins() + i)] = w[from++];
     matrices.push_back(std::move(m));
   }
   return matrices;
@@ -494,15 +496,15 @@ Geometry flattened(Geometry g) {
 }
 
 int64_t buffer_bytes(const Geometry& g, const target::Target& target) {
-  return target::stream_format(target.isa)->buffer_bytes(g.stream_ins(), flattened(g).out_w);
+  return target::stream_format(target.isa)->buffer_bytes(g.window(), flattened(g).out_w);
 }
 
 int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
   if (node.attrs.has("stream") && !g.depthwise())
-    return buffer_bytes(g, target) + (g.windows_are_contiguous() ? 0 : g.segment());
+    return buffer_bytes(g, target) + (g.gathers() ? g.window() : g.reads_padding() ? g.group_ins() : 0);
   if (g.depthwise()) return g.pads() ? g.ins : 0;
-  return g.windows_are_contiguous() ? 0 : g.kernel_h * g.segment();
+  return g.rows_are_contiguous() && !g.pads() ? 0 : g.window();
 }
 
 KernelStruct shape_struct(const Geometry& g, int64_t zx) {
@@ -514,6 +516,7 @@ KernelStruct shape_struct(const Geometry& g, int64_t zx) {
            {"out_h", g.out_h},
            {"out_w", g.out_w},
            {"outs", g.outs},
+           {"kernel_h", g.kernel_h},
            {"kernel_w", g.kernel_w},
            {"stride_h", g.stride_h},
            {"stride_w", g.stride_w},
@@ -522,7 +525,18 @@ KernelStruct shape_struct(const Geometry& g, int64_t zx) {
            {"dilation_h", g.dilation_h},
            {"dilation_w", g.dilation_w},
            {"groups", g.groups},
+           {"group_ins", g.group_ins()},
+           {"group_outs", g.group_outs()},
+           {"window_bytes", g.window()},
+           {"row_loads", g.row_loads() ? 1 : 0},
+           {"tap_loads", g.tap_loads() ? 1 : 0},
+           {"padding", g.reads_padding() ? g.group_ins() : 0},
            {"input_zero", zx}}};
+}
+
+// Room for the rows of a window: one instantiation of a kernel for all usual heights.
+std::string max_rows(const Geometry& g) {
+  return std::to_string(g.kernel_h <= 4 ? 4 : g.kernel_h <= 16 ? 16 : g.kernel_h);
 }
 
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target& target) {
@@ -543,12 +557,13 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   if (node.attrs.has("stream"))
     return {{.function = "f8k::conv2d_stream",
              .header = "ops/conv2d/conv2d_stream.kernel.h",
-             .template_args = {clamps, std::to_string(g.kernel_h)},
+             .template_args = {max_rows(g)},
              .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelScratch{},
-                      KernelInt{"patch_at", buffer_bytes(g, target)}, KernelPointer{node.outputs[0]}}}};
+                      KernelInt{"extra_at", buffer_bytes(g, target)}, KernelPointer{node.outputs[0]}}}};
   KernelCall call{.function = g.depthwise() ? "f8k::depthwise" : "f8k::conv2d",
                   .header = g.depthwise() ? "ops/conv2d/depthwise.kernel.h" : "ops/conv2d/conv2d.kernel.h",
-                  .template_args = {p.type(node.inputs[3]).elems() > 1 ? "true" : "false", std::to_string(g.kernel_h)},
+                  .template_args = {p.type(node.inputs[3]).elems() > 1 ? "true" : "false",
+                                    g.depthwise() ? std::to_string(g.kernel_h) : max_rows(g)},
                   .args = {shape, out}};
   for (ValueId operand : node.inputs) call.args.push_back(KernelPointer{operand});
   if (g.depthwise()) call.template_args.push_back(std::to_string(g.kernel_w));

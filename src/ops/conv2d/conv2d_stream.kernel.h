@@ -1,6 +1,7 @@
 // conv2d over weights that come as a stream with sums and scales inside (the Isa's own order): see conv2d.kernel.h for
-// the formula. Some pixels' windows at a time are loaded into a small buffer, row by row of the window, each row of it
-// padded to four bytes; no im2col of the whole input.
+// the formula. The windows of a few pixels at a time are loaded into a small buffer, in the order [ky][kx][channel]; no
+// im2col of the whole input. All of them are loaded before any result is stored, so results may be written over input
+// that no later window reads.
 #pragma once
 
 #include "core/clamp_elements.h"
@@ -9,62 +10,75 @@
 namespace f8k {
 inline namespace v0_1 {
 
-// Bytes of one row of a window, padded.
-inline int32_t conv_segment(const ConvShape& s) { return (s.kernel_w * (s.ins / s.groups) + 3) & ~3; }
-
-// Loads the window at column ix of one group of channels as pixel `pixel` of `pixels`.
-template <class Isa, int32_t kKernelH>
-void conv_load(const ConvShape& s, const int8_t* const* rows, int32_t ix, int32_t group, int32_t pixel, int32_t pixels,
-               uint32_t* buffer, int8_t* patch) {
-  const int32_t bytes = s.kernel_w * (s.ins / s.groups);
-  const int32_t segment = conv_segment(s);
-  const bool inside = s.groups == 1 && (s.dilation_w == 1 || s.kernel_w == 1) && ix >= 0 && ix + s.kernel_w <= s.in_w;
-  for (int32_t ky = 0; ky < kKernelH; ++ky) {
-    const int8_t* window = patch;
-    if (inside && rows[ky] != nullptr) {
-      window = rows[ky] + ix * s.ins;
-    } else {
-      conv_gather(s, rows[ky], ix, group, patch);
-    }
-    Isa::load(window, bytes, ky * segment, pixel, pixels, buffer);
-  }
-}
-
-// buffer: scratch for the windows of Isa::kStreamPixels pixels, laid out as the Isa's microkernel reads them. patch:
-// scratch, one row of a window; never used when no window needs gathering.
-template <class Isa, bool kClamp, int32_t kKernelH>
-void conv2d_stream_row(const ConvShape& s, const Output& out, const int8_t* const* rows, const int32_t* stream,
-                       uint32_t* buffer, int8_t* patch, int8_t* y) {
-  const int32_t ins = kKernelH * conv_segment(s);
-  const int32_t group_outs = s.outs / s.groups;
-  for (int32_t group = 0; group < s.groups; ++group, stream += stream[0]) {
-    for (int32_t ox = 0; ox < s.out_w;) {
-      const int32_t pixels = s.out_w - ox < Isa::kStreamPixels ? s.out_w - ox : Isa::kStreamPixels;
-      int8_t* results[Isa::kStreamPixels];
-      for (int32_t i = 0; i < pixels; ++i) {
-        conv_load<Isa, kKernelH>(s, rows, (ox + i) * s.stride_w - s.pad_left, group, i, pixels, buffer, patch);
-        results[i] = y + (ox + i) * s.outs + group * group_outs;
+// Loads the window at column ix of one group of channels as pixel `pixel` of `pixels`. whole: all rows are inside the
+// image. extra: a pixel of zero points, or room for a window where pixels are no multiple of 4 bytes.
+template <class Isa>
+void conv_load(const ConvShape& s, const int8_t* const* rows, bool whole, int32_t ix, int32_t group, int32_t pixel,
+               int32_t pixels, uint32_t* buffer, int8_t* extra) {
+  const int32_t segment = s.kernel_w * s.group_ins;
+  if (s.row_loads && whole && ix >= 0 && ix + s.kernel_w <= s.in_w) {
+    for (int32_t ky = 0, at = 0; ky < s.kernel_h; ++ky, at += segment)
+      Isa::load(rows[ky] + ix * s.ins, segment, at, pixel, pixels, buffer);
+  } else if (s.tap_loads) {
+    int32_t at = 0;
+    for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
+      int32_t column = ix;
+      for (int32_t kx = 0; kx < s.kernel_w; ++kx, column += s.dilation_w, at += s.group_ins) {
+        const bool outside = rows[ky] == nullptr || column < 0 || column >= s.in_w;
+        Isa::load(outside ? extra : rows[ky] + column * s.ins + group * s.group_ins, s.group_ins, at, pixel, pixels,
+                  buffer);
       }
-      Isa::gemm(stream, out, ins, pixels, buffer, results);
-      ox += pixels;
     }
+  } else {
+    for (int32_t ky = 0; ky < s.kernel_h; ++ky) conv_gather<Isa>(s, rows[ky], ix, group, extra + ky * segment);
+    Isa::load(extra, s.window_bytes, 0, pixel, pixels, buffer);
   }
-  if (kClamp) clamp_elements<Isa>(s.out_w * s.outs, out.lo, out.hi, y, y);
 }
 
-// scratch: aligned to 4; the buffer, and from its byte patch_at on the patch.
-template <class Isa, bool kClamp, int32_t kKernelH>
-void conv2d_stream(const ConvShape& s, const Output& out, const int8_t* x, const int32_t* stream, int8_t* scratch,
-                   int32_t patch_at, int8_t* y) {
-  uint32_t* buffer = reinterpret_cast<uint32_t*>(scratch);
-  int8_t* patch = scratch + patch_at;
-  for (int32_t b = 0; b < s.batch; ++b, x += s.in_h * s.in_w * s.ins) {
-    for (int32_t oy = 0; oy < s.out_h; ++oy, y += s.out_w * s.outs) {
-      const int8_t* rows[kKernelH];
-      for (int32_t ky = 0; ky < kKernelH; ++ky)
-        rows[ky] = conv_input_row(s, x, oy * s.stride_h - s.pad_top + ky * s.dilation_h);
-      conv2d_stream_row<Isa, kClamp, kKernelH>(s, out, rows, stream, buffer, patch, y);
+// scratch, aligned to 4: the windows of Isa::kStreamPixels pixels as the Isa's microkernel reads them, and from its
+// byte extra_at on what conv_load() calls extra.
+template <class Isa, int32_t kMaxRows>
+struct Conv2dStream {
+  const ConvShape& s;
+  const Output& out;
+  Rows x;
+  const int32_t* stream;
+  int8_t* scratch;
+  int32_t extra_at;
+  Rows y;
+
+  void row(int32_t oy) const {
+    const int8_t* rows[kMaxRows];
+    const bool whole = conv_rows(s, x, oy, rows);
+    uint32_t* buffer = reinterpret_cast<uint32_t*>(scratch);
+    int8_t* extra = scratch + extra_at;
+    fill_bytes(extra, s.input_zero, s.padding);
+    int8_t* const to = y.row(oy);
+    const int32_t* weights = stream;
+    for (int32_t group = 0; group < s.groups; ++group, weights += weights[0]) {
+      int8_t* pixel = to + group * s.group_outs;
+      int32_t ix = -s.pad_left;
+      for (int32_t left = s.out_w; left > 0; left -= Isa::kStreamPixels) {
+        const int32_t pixels = left < Isa::kStreamPixels ? left : Isa::kStreamPixels;
+        int8_t* results[Isa::kStreamPixels];
+        for (int32_t i = 0; i < pixels; ++i, ix += s.stride_w, pixel += s.outs) {
+          conv_load<Isa>(s, rows, whole, ix, group, i, pixels, buffer, extra);
+          results[i] = pixel;
+        }
+        Isa::gemm(weights, out, s.window_bytes, pixels, buffer, results);
+      }
     }
+    if (out.lo > -128 || out.hi < 127) clamp_elements<Isa>(s.out_w * s.outs, out.lo, out.hi, to, to);
+  }
+};
+
+// kMaxRows: kernel_h or more.
+template <class Isa, int32_t kMaxRows>
+void conv2d_stream(const ConvShape& s, const Output& out, const int8_t* x, const int32_t* stream, int8_t* scratch,
+                   int32_t extra_at, int8_t* y) {
+  for (int32_t b = 0; b < s.batch; ++b, x += s.in_h * s.in_w * s.ins, y += s.out_h * s.out_w * s.outs) {
+    const Conv2dStream<Isa, kMaxRows> image{s, out, conv_input(s, x), stream, scratch, extra_at, conv_output(s, y)};
+    for (int32_t oy = 0; oy < s.out_h; ++oy) image.row(oy);
   }
 }
 
