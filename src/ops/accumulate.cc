@@ -184,7 +184,8 @@ target::Matrix stream_matrix(const Program& p, const Node& node, int64_t first, 
 }
 
 bool replace_by_streams(Program& p, Node& node, const target::Target& target,
-                        const std::vector<target::Matrix>& matrices, target::Stream (*pack)(const target::Matrix&)) {
+                        const std::vector<target::Matrix>& matrices,
+                        const std::function<target::Stream(const target::Matrix&)>& pack) {
   std::vector<int32_t> words;
   for (const target::Matrix& matrix : matrices) {
     const target::Stream stream = pack(matrix);

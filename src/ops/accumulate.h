@@ -3,6 +3,7 @@
 // 2 = bias (constant q32 of scale sx * sw[o]) or absent. docs/arithmetic.md sections 2 and 3 have the formulas.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "ir/infer.h"
@@ -29,8 +30,9 @@ target::Matrix stream_matrix(const ir::Program& program, const ir::Node& node, i
                              int64_t ins);
 
 // int8 -> packed operands x and one stream (i32 words, one matrix after the other), if the format's proofs hold for
-// every matrix. Sets the attribute stream=isa, or why="the proof that failed". `pack`: a member of StreamFormat.
+// every matrix. Sets the attribute stream=isa, or why="the proof that failed". `pack`: one of StreamFormat's.
 bool replace_by_streams(ir::Program& program, ir::Node& node, const target::Target& target,
-                        const std::vector<target::Matrix>& matrices, target::Stream (*pack)(const target::Matrix&));
+                        const std::vector<target::Matrix>& matrices,
+                        const std::function<target::Stream(const target::Matrix&)>& pack);
 
 }  // namespace fold8::ops

@@ -37,6 +37,17 @@ struct Stream {
   std::string why_not;  // when there are no words: which proof failed
 };
 
+// A depthwise convolution as its rows run: output channel c * multiplier + j sees input channel c.
+struct DepthwiseKernel {
+  int64_t channels = 0;
+  int64_t multiplier = 1;
+  int64_t height = 0;
+  int64_t width = 0;
+  int64_t dilation = 1;  // of columns
+
+  int64_t taps() const { return height * width; }
+};
+
 struct StreamFormat {
   // Scratch for the windows of `ins` bytes that the microkernel reads at a time, of an op with `pixels` windows in all.
   int64_t (*buffer_bytes)(int64_t ins, int64_t pixels);
@@ -46,9 +57,12 @@ struct StreamFormat {
   int64_t (*rows_buffer_bytes)(int64_t ins, int64_t rows);
   Stream (*pack_rows)(const Matrix&);
   Matrix (*unpack_rows)(const int32_t* words, int64_t outs, int64_t ins);
-  // For depthwise convolutions of one output a channel: row o of the matrix is channel o's taps.
-  Stream (*pack_depthwise)(const Matrix&);
-  Matrix (*unpack_depthwise)(const int32_t* words, int64_t channels, int64_t taps);
+  // For depthwise convolutions: row o of the matrix is output channel o's taps, row by row. Scratch: a planar row of
+  // `columns`, and what an output row needs besides.
+  Stream (*pack_depthwise)(const Matrix&, const DepthwiseKernel&);
+  Matrix (*unpack_depthwise)(const int32_t* words, const DepthwiseKernel&);
+  int64_t (*planar_row_bytes)(int64_t columns);
+  int64_t (*depthwise_work_bytes)(int64_t outputs);
 };
 
 // The streams that the microkernels of `isa` read; null where they read none.

@@ -1,7 +1,9 @@
-// Depthwise convolution for the DSP extension: two taps of four channels at a time. The stream holds, for each block of
-// four channels: the block's first channel; four kernel sums, doubled; for each pair of taps four words, one a channel,
-// (w[tap], w[tap + 1]) as int16, doubled; four times multiplier, C, shift (as in isa/dsp/stream.h). An odd tap pairs
-// with weight 0. The last block may overlap the one before it, so that channels need not be a multiple of four.
+// Depthwise convolution for the DSP extension. A planar row is a plane of int16 for each of four channels; two columns
+// meet two weights in one SMLAD. The stream has a record for each output channel, in words:
+//   for each row of the kernel: pairs of weights (w[kx], w[kx + 1]) as int16, doubled; an odd one pairs with 0, and so
+//   does every weight of a kernel with gaps between its columns
+//   kernel_sum, doubled; multiplier, C, shift (as in isa/dsp/stream.h)
+// in the order of use: for each block of four channels, for each j of the multiplier, its channels.
 #pragma once
 
 #include <stdint.h>
@@ -10,10 +12,16 @@ namespace f8k {
 inline namespace v0_1 {
 namespace dsp {
 
-constexpr int32_t depthwise_pairs(int32_t taps) { return (taps + 1) / 2; }
-constexpr int32_t depthwise_block_words(int32_t taps) { return 1 + 4 + 4 * depthwise_pairs(taps) + 12; }
-constexpr int32_t depthwise_blocks(int32_t channels) { return (channels + 3) / 4; }
-inline constexpr int32_t kMinDepthwiseChannels = 4;
+inline constexpr int32_t kDepthwiseChannels = 4;
+
+constexpr int32_t depthwise_pairs(int32_t kernel_w, int32_t dilation) {
+  return dilation == 1 ? (kernel_w + 1) / 2 : kernel_w;
+}
+constexpr int32_t depthwise_record_words(int32_t kernel_h, int32_t pairs) { return kernel_h * pairs + 4; }
+constexpr int32_t plane_bytes(int32_t columns) { return (columns + 1) / 2 * 4; }
+constexpr int32_t planar_row_bytes(int32_t columns) { return kDepthwiseChannels * plane_bytes(columns); }
+// int32 sums of a channel's output row, which are made two at a time.
+constexpr int32_t depthwise_work_bytes(int32_t outputs) { return (outputs + 1) / 2 * 8; }
 
 }  // namespace dsp
 }  // namespace v0_1

@@ -4,6 +4,7 @@
 #include <arm_acle.h>
 #include <string.h>
 
+#include "core/planar.h"
 #include "core/requantize.h"
 #include "isa/dsp/depthwise_asm.h"
 #include "isa/dsp/gemm.h"
@@ -84,16 +85,52 @@ struct Dsp : V7m {
     gemm(stream, out, ins, rows, buffer, results);
   }
 
-  // Depthwise over a stream (isa/dsp/depthwise.h): `pixels` neighbours whose windows are `step` bytes apart. taps: of
-  // the first of them, an even number of pointers, which are changed.
-  static void depthwise(const int32_t* stream, const Output& /*out*/, int32_t channels, int32_t taps,
-                        const int8_t** pointers, int32_t step, int32_t pixels, int8_t* y) {
-    const dsp::DepthwiseArguments arguments = {
-        stream,   stream + dsp::depthwise_blocks(channels) * dsp::depthwise_block_words(taps),
-        pointers, pointers + 2 * dsp::depthwise_pairs(taps),
-        y,        step,
-        channels, pixels};
-    dsp::depthwise_asm(&arguments);
+  // ---- depthwise over planar rows (isa/dsp/depthwise.h)
+
+  static constexpr int32_t kDepthwiseChannels = dsp::kDepthwiseChannels;
+  static constexpr int32_t planar_row_bytes(int32_t columns) { return dsp::planar_row_bytes(columns); }
+
+  static void planar(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {
+    const int32_t plane = dsp::plane_bytes(p.columns);
+    const int32_t left = x == nullptr ? p.columns : p.left;
+    const int32_t inside = x == nullptr ? 0 : p.inside;
+    int16_t* row = reinterpret_cast<int16_t*>(to);
+    for (int32_t c = 0; c < channels; ++c) {
+      int16_t* columns = row + c * plane / 2;
+      for (int32_t i = 0; i < left; ++i) columns[i] = static_cast<int16_t>(p.zero);
+      for (int32_t i = left + inside; i < p.columns; ++i) columns[i] = static_cast<int16_t>(p.zero);
+    }
+    if (inside == 0) return;
+    row += left;
+    if (channels < kDepthwiseChannels) return planar_pixels(p, x, inside, channels, plane, row);
+    const int32_t before = left % 2;  // pixels before the first whole word
+    const int32_t pairs = (inside - before) / 2;
+    planar_pixels(p, x, before, channels, plane, row);
+    if (pairs > 0) dsp::planar_pairs_asm(x + before * p.pixel_in, p.pixel_in, row + before, plane, pairs);
+    const int32_t done = before + 2 * pairs;
+    planar_pixels(p, x + done * p.pixel_in, inside - done, channels, plane, row + done);
+  }
+
+  // One output row of `channels` channels; returns the end of their records. places: of the kernel's rows.
+  static const int32_t* depthwise_row(const PlanarShape& p, const Output& /*out*/, const int32_t* record,
+                                      int32_t channels, const int8_t* planar, const int32_t* places, int8_t* work,
+                                      int8_t* y) {
+    const int32_t plane = dsp::plane_bytes(p.columns);
+    const int32_t weights = p.kernel_h * dsp::depthwise_pairs(p.kernel_w, p.dilation);
+    int32_t* sums = reinterpret_cast<int32_t*>(work);
+    const int32_t* sums_end = sums + (p.outputs + 1) / 2 * 2;
+    const bool is_3x3 = p.kernel_h == 3 && p.kernel_w == 3 && p.dilation == 1;
+    for (int32_t c = 0; c < channels; ++c, planar += plane, record += weights + 4, y += p.channel_out) {
+      if (is_3x3 && p.stride == 1) {
+        dsp::sums_3x3_stride_1_asm(record, places, planar, sums, sums_end);
+      } else if (is_3x3 && p.stride == 2) {
+        dsp::sums_3x3_stride_2_asm(record, places, planar, sums, sums_end);
+      } else {
+        depthwise_sums(p, record, places, planar, sums);
+      }
+      dsp::requantize_row_asm(sums, p.outputs, y, record + weights + 1, p.pixel_out);
+    }
+    return record;
   }
 
  private:
@@ -111,6 +148,28 @@ struct Dsp : V7m {
       memcpy(&bits, p, static_cast<uint32_t>(n));
     }
     return bits;
+  }
+
+  static void planar_pixels(const PlanarShape& p, const int8_t* x, int32_t pixels, int32_t channels, int32_t plane,
+                            int16_t* to) {
+    for (; pixels > 0; --pixels, x += p.pixel_in, ++to)
+      for (int32_t c = 0; c < channels; ++c) to[c * plane / 2] = x[c];
+  }
+
+  // Sums of any kernel, along a row of one channel.
+  static void depthwise_sums(const PlanarShape& p, const int32_t* record, const int32_t* places, const int8_t* plane,
+                             int32_t* sums) {
+    const int32_t pairs = dsp::depthwise_pairs(p.kernel_w, p.dilation);
+    const int32_t step = p.dilation == 1 ? 4 : 2 * p.dilation;  // bytes between pairs of columns
+    for (int32_t ox = 0; ox < p.outputs; ++ox, plane += 2 * p.stride) {
+      const int32_t* weights = record;
+      int32_t sum = record[p.kernel_h * pairs];
+      for (int32_t ky = 0; ky < p.kernel_h; ++ky) {
+        const int8_t* columns = plane + places[ky];
+        for (int32_t i = 0; i < pairs; ++i, columns += step) sum = __smlad(word(columns, 4), *weights++, sum);
+      }
+      sums[ox] = sum;
+    }
   }
 
   // Bytes 1 and 3 as two halfwords: one instruction, SXTB16 with a rotation.

@@ -4,6 +4,7 @@
 #include <arm_mve.h>
 #include <string.h>
 
+#include "core/planar.h"
 #include "core/requantize.h"
 #include "isa/mve/depthwise.h"
 #include "isa/mve/gemm.h"
@@ -83,31 +84,47 @@ struct Mve : V7m {
     mve::gemm_row_asm(&arguments);
   }
 
-  // Depthwise over a stream (isa/mve/depthwise.h): `pixels` neighbours whose windows are `step` bytes apart. pointers:
-  // to the pixels under the first window.
-  static void depthwise(const int32_t* stream, const Output& out, int32_t channels, int32_t taps,
-                        const int8_t* const* pointers, int32_t step, int32_t pixels, int8_t* y) {
-    for (int32_t p = 0; p < pixels; ++p, y += channels) {
-      const int32_t* block = stream;
-      for (int32_t b = 0; b < mve::depthwise_blocks(channels); ++b, block += mve::depthwise_block_words(taps)) {
-        const int32_t at = p * step + block[0];
-        int32x4_t even = vld1q_s32(block + 1);
-        int32x4_t odd = vld1q_s32(block + 5);
-        const int8_t* weights = reinterpret_cast<const int8_t*>(block + 9);
-        for (int32_t t = 0; t < taps; ++t, weights += 8) {
-          const int16x8_t x = vldrbq_s16(pointers[t] + at);
+  // ---- depthwise over planar rows (isa/mve/depthwise.h)
+
+  static constexpr int32_t kDepthwiseChannels = mve::kDepthwiseChannels;
+  static constexpr int32_t planar_row_bytes(int32_t columns) { return mve::planar_row_bytes(columns); }
+
+  static void planar(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {
+    const mve_pred16_t lanes = vctp16q(static_cast<uint32_t>(channels));
+    const int16x8_t padding = vdupq_n_s16(static_cast<int16_t>(p.zero));
+    const int32_t left = x == nullptr ? p.columns : p.left;
+    const int32_t end = x == nullptr ? p.columns : p.left + p.inside;
+    for (int32_t i = 0; i < left; ++i, to += kDepthwiseChannels) vstrbq_s16(to, padding);
+    for (int32_t i = left; i < end; ++i, to += kDepthwiseChannels, x += p.pixel_in)
+      vstrbq_s16(to, vldrbq_z_s16(x, lanes));
+    for (int32_t i = end; i < p.columns; ++i, to += kDepthwiseChannels) vstrbq_s16(to, padding);
+  }
+
+  // One output row of `channels` channels; returns the end of their block. places: of the kernel's rows.
+  static const int32_t* depthwise_row(const PlanarShape& p, const Output& out, const int32_t* block, int32_t channels,
+                                      const int8_t* planar, const int32_t* places, int8_t* /*work*/, int8_t* y) {
+    const int32_t* scales = block + 8 + 2 * p.kernel_h * p.kernel_w;
+    const mve_pred16_t lanes = vctp16q(static_cast<uint32_t>(channels));
+    const uint16x8_t offsets = vmulq_n_u16(vidupq_n_u16(0, 1), static_cast<uint16_t>(p.channel_out));
+    for (int32_t ox = 0; ox < p.outputs; ++ox, planar += kDepthwiseChannels * p.stride, y += p.pixel_out) {
+      int32x4_t even = vld1q_s32(block);
+      int32x4_t odd = vld1q_s32(block + 4);
+      const int8_t* weights = reinterpret_cast<const int8_t*>(block + 8);
+      for (int32_t ky = 0; ky < p.kernel_h; ++ky)
+        for (int32_t kx = 0; kx < p.kernel_w; ++kx, weights += kDepthwiseChannels) {
+          const int16x8_t x = vldrbq_s16(planar + places[ky] + kDepthwiseChannels * kx * p.dilation);
           const int16x8_t w = vldrbq_s16(weights);
           even = vaddq_s32(even, vmullbq_int_s16(x, w));
           odd = vaddq_s32(odd, vmulltq_int_s16(x, w));
         }
-        const int32_t* scales = reinterpret_cast<const int32_t*>(weights);
-        int16x8_t narrow = vdupq_n_s16(0);
-        narrow = vqmovnbq_s32(narrow, scaled(even, scales, scales + 8));
-        narrow = vqmovntq_s32(narrow, scaled(odd, scales + 4, scales + 12));
-        narrow = vqaddq_n_s16(narrow, static_cast<int16_t>(out.zero));
-        vstrbq_s16(y + block[0], vmaxq_s16(vminq_s16(narrow, vdupq_n_s16(127)), vdupq_n_s16(-128)));
-      }
+      int16x8_t narrow = vdupq_n_s16(0);
+      narrow = vqmovnbq_s32(narrow, scaled(even, scales, scales + 8));
+      narrow = vqmovntq_s32(narrow, scaled(odd, scales + 4, scales + 12));
+      narrow = vqaddq_n_s16(narrow, static_cast<int16_t>(out.zero));
+      narrow = vmaxq_s16(vminq_s16(narrow, vdupq_n_s16(127)), vdupq_n_s16(-128));
+      vstrbq_scatter_offset_p_s16(y, offsets, narrow, lanes);
     }
+    return scales + 16;
   }
 
  private:

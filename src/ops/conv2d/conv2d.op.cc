@@ -7,9 +7,11 @@
 //           conv2d %x, %stream ... outs kernel=[h,w] stream=isa                all three in one stream for each group
 //
 // Scratch: the windows that a stream's microkernel takes at a time; beside them one window, where windows must be
-// gathered byte by byte, or one pixel of padding. Without a stream, one window where some window is not contiguous in
-// memory. Depthwise: one pixel of padding. Known ahead of time, part of the arena, overwritten by each call: no state.
+// gathered byte by byte, or one pixel of padding. Depthwise: a ring of rows of a few channels. Without a stream, one
+// window where some window is not contiguous in memory; depthwise: one pixel of padding. Known ahead of time, part of
+// the arena, overwritten by each call: no state.
 #include <algorithm>
+#include <utility>
 
 #include "ops/accumulate.h"
 #include "ops/channels.h"
@@ -149,7 +151,7 @@ struct Geometry {
   int64_t group_ins() const { return ins / groups; }
   bool depthwise() const { return groups > 1 && groups == ins; }
   int64_t group_outs() const { return outs / groups; }
-  bool one_output_a_channel() const { return depthwise() && outs == ins; }
+  bool depthwise_by_columns() const { return depthwise() && out_w == in_w && out_h > out_w; }
   int64_t segment() const { return kernel_w * group_ins(); }  // bytes of a window in one row
   int64_t window() const { return kernel_h * segment(); }
   bool pads() const { return top + bottom + left + right != 0; }
@@ -159,6 +161,30 @@ struct Geometry {
   bool reads_padding() const { return pads() && tap_loads(); }
   bool gathers() const { return !tap_loads() && (pads() || !row_loads()); }
 };
+
+// A depthwise convolution as its stream and kernel see it: longer rows cost less, so the image's columns can be the
+// rows (ops/conv2d/depthwise_stream.kernel.h says why only where they keep their number).
+Geometry as_rows_run(Geometry g) {
+  if (!g.depthwise_by_columns()) return g;
+  std::swap(g.in_h, g.in_w);
+  std::swap(g.out_h, g.out_w);
+  std::swap(g.kernel_h, g.kernel_w);
+  std::swap(g.stride_h, g.stride_w);
+  std::swap(g.top, g.left);
+  std::swap(g.bottom, g.right);
+  std::swap(g.dilation_h, g.dilation_w);
+  return g;
+}
+
+target::DepthwiseKernel depthwise_kernel(const Geometry& g) {
+  const Geometry rows = as_rows_run(g);
+  return {g.ins, g.group_outs(), rows.kernel_h, rows.kernel_w, rows.dilation_w};
+}
+
+// Where w[ky, kx] stands among an output channel's taps in the stream.
+int64_t depthwise_tap(const Geometry& g, int64_t ky, int64_t kx) {
+  return g.depthwise_by_columns() ? kx * g.kernel_h + ky : ky * g.kernel_w + kx;
+}
 
 int64_t outputs(int64_t in, int64_t before, int64_t after, int64_t kernel, int64_t dilation, int64_t stride) {
   const int64_t room = in + before + after - dilation * (kernel - 1) - 1;
@@ -382,7 +408,8 @@ class Given {
 
   int64_t weight(int64_t o, int64_t i, int64_t ky, int64_t kx) const {
     if (matrices_.empty()) return weights_[static_cast<size_t>(packed_at(g_, order_, o, i, ky, kx))];
-    if (g_.depthwise()) return matrices_[0].weights[static_cast<size_t>((o * g_.kernel_h + ky) * g_.kernel_w + kx)];
+    if (g_.depthwise())
+      return matrices_[0].weights[static_cast<size_t>(o * g_.kernel_h * g_.kernel_w + depthwise_tap(g_, ky, kx))];
     const int64_t k = ky * g_.segment() + kx * g_.group_ins() + i;
     return matrices_[static_cast<size_t>(o / g_.group_outs())]
         .weights[static_cast<size_t>(o % g_.group_outs() * g_.window() + k)];
@@ -392,7 +419,7 @@ class Given {
   void read_streams(const Evaluation& e) {
     const auto words = e.in[1]->as<int32_t>();
     const target::StreamFormat& format = *target::stream_format(e.node.attrs.text("stream"));
-    if (g_.depthwise()) return add(format.unpack_depthwise(words.data(), g_.outs, g_.kernel_h * g_.kernel_w));
+    if (g_.depthwise()) return add(format.unpack_depthwise(words.data(), depthwise_kernel(g_)));
     for (const int32_t* stream = words.data(); stream != words.data() + words.size(); stream += stream[0])
       add(format.unpack(stream, g_.group_outs(), g_.window()));
   }
@@ -449,7 +476,11 @@ std::vector<target::Matrix> stream_matrices(const Program& p, const Node& node, 
 target::Matrix depthwise_matrix(const Program& p, const Node& node, const Geometry& g) {
   const auto w = p[node.inputs[1]].constant->as<int8_t>();
   target::Matrix m = stream_matrix(p, node, 0, g.outs, g.kernel_h * g.kernel_w);
-  m.weights.assign(w.begin(), w.end());
+  size_t from = 0;
+  for (int64_t o = 0; o < g.outs; ++o)
+    for (int64_t ky = 0; ky < g.kernel_h; ++ky)
+      for (int64_t kx = 0; kx < g.kernel_w; ++kx)
+        m.weights[static_cast<size_t>(o * m.ins + depthwise_tap(g, ky, kx))] = w[from++];
   return m;
 }
 
@@ -462,11 +493,11 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
   node.attrs.set("outs", g.outs);
   node.attrs.set("kernel", Ints{g.kernel_h, g.kernel_w});
   if (const target::StreamFormat* format = target::stream_format(target.isa)) {
-    const bool done = g.one_output_a_channel()
-                          ? replace_by_streams(p, node, target, {depthwise_matrix(p, node, g)}, format->pack_depthwise)
-                      : !g.depthwise() && g.outs <= kMaxStreamOuts
-                          ? replace_by_streams(p, node, target, stream_matrices(p, node, g), format->pack)
-                          : false;
+    const auto pack_depthwise = [&](const target::Matrix& m) { return format->pack_depthwise(m, depthwise_kernel(g)); };
+    const bool done =
+        g.depthwise()              ? replace_by_streams(p, node, target, {depthwise_matrix(p, node, g)}, pack_depthwise)
+        : g.outs <= kMaxStreamOuts ? replace_by_streams(p, node, target, stream_matrices(p, node, g), format->pack)
+                                   : false;
     if (done) return ok;
   }
   const f8k::WeightOrder order = target::gemm_order(target);
@@ -499,9 +530,19 @@ int64_t buffer_bytes(const Geometry& g, const target::Target& target) {
   return target::stream_format(target.isa)->buffer_bytes(g.window(), flattened(g).out_w);
 }
 
+// A ring of planar rows, their places, and what a row of results needs (ops/conv2d/depthwise_stream.kernel.h).
+int64_t depthwise_scratch_bytes(const Geometry& image, const target::Target& target) {
+  const target::StreamFormat& format = *target::stream_format(target.isa);
+  const Geometry g = as_rows_run(image);
+  const int64_t slots = (g.kernel_h - 1) * g.dilation_h + 1;
+  const int64_t columns = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
+  return slots * format.planar_row_bytes(columns) + 4 * g.kernel_h + format.depthwise_work_bytes(g.out_w);
+}
+
 int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
-  if (node.attrs.has("stream") && !g.depthwise())
+  if (node.attrs.has("stream") && g.depthwise()) return depthwise_scratch_bytes(g, target);
+  if (node.attrs.has("stream"))
     return buffer_bytes(g, target) + (g.gathers() ? g.window() : g.reads_padding() ? g.group_ins() : 0);
   if (g.depthwise()) return g.pads() ? g.ins : 0;
   return g.rows_are_contiguous() && !g.pads() ? 0 : g.window();
@@ -539,21 +580,48 @@ std::string max_rows(const Geometry& g) {
   return std::to_string(g.kernel_h <= 4 ? 4 : g.kernel_h <= 16 ? 16 : g.kernel_h);
 }
 
+KernelStruct depthwise_struct(const Geometry& image, int64_t zx) {
+  const Geometry g = as_rows_run(image);
+  const bool by_columns = image.depthwise_by_columns();
+  const auto row_bytes = [&](int64_t width, int64_t channels) { return by_columns ? channels : width * channels; };
+  const auto pixel_bytes = [&](int64_t width, int64_t channels) { return by_columns ? width * channels : channels; };
+  return {"f8k::DepthwiseShape",
+          {{"batch", g.batch},
+           {"in_h", g.in_h},
+           {"in_w", g.in_w},
+           {"ins", g.ins},
+           {"out_h", g.out_h},
+           {"out_w", g.out_w},
+           {"multiplier", g.group_outs()},
+           {"kernel_h", g.kernel_h},
+           {"kernel_w", g.kernel_w},
+           {"stride_h", g.stride_h},
+           {"stride_w", g.stride_w},
+           {"pad_top", g.top},
+           {"pad_left", g.left},
+           {"dilation_h", g.dilation_h},
+           {"dilation_w", g.dilation_w},
+           {"row_in", row_bytes(image.in_w, g.ins)},
+           {"pixel_in", pixel_bytes(image.in_w, g.ins)},
+           {"row_out", row_bytes(image.out_w, g.outs)},
+           {"pixel_out", pixel_bytes(image.out_w, g.outs)},
+           {"input_zero", zx}}};
+}
+
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
   const Bounds bounds = clamp_bounds(node);
   const KernelStruct shape = shape_struct(flattened(g), p.type(node.inputs[0]).quant->zero);
   const KernelStruct out{"f8k::Output",
                          {{"zero", p.type(node.outputs[0]).quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}};
-  const char* clamps = bounds.lo > -128 || bounds.hi < 127 ? "true" : "false";
   const KernelArg scratch =
       scratch_bytes(p, node, target) > 0 ? KernelArg{KernelScratch{}} : KernelArg{KernelPointer{ValueId::none}};
   if (node.attrs.has("stream") && g.depthwise())
     return {{.function = "f8k::depthwise_stream",
              .header = "ops/conv2d/depthwise_stream.kernel.h",
-             .template_args = {clamps, std::to_string(g.kernel_h), std::to_string(g.kernel_w)},
-             .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, scratch,
-                      KernelPointer{node.outputs[0]}}}};
+             .template_args = {},
+             .args = {depthwise_struct(g, p.type(node.inputs[0]).quant->zero), out, KernelPointer{node.inputs[0]},
+                      KernelPointer{node.inputs[1]}, KernelScratch{}, KernelPointer{node.outputs[0]}}}};
   if (node.attrs.has("stream"))
     return {{.function = "f8k::conv2d_stream",
              .header = "ops/conv2d/conv2d_stream.kernel.h",

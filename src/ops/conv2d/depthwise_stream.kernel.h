@@ -1,59 +1,129 @@
-// Depthwise convolution with as many outputs as inputs, over weights that come as a stream (the Isa's own order): see
-// depthwise.kernel.h for the formula. Runs of pixels whose windows lie inside the image go to the microkernel at once.
+// Depthwise convolution over weights that come as a stream (the Isa's own order): see depthwise.kernel.h for the
+// formula. One block of Isa::kDepthwiseChannels channels after the other runs down the image: each input row of the
+// block is read once, into a planar row (core/planar.h), and stays in a ring for as long as windows see it.
+//
+// y may be x, where there are as many outputs as inputs, out_h <= in_h, out_w <= in_w and pad_top <= (kernel_h - 1) *
+// dilation_h. All pixels are equally large, so a block overwrites its own channels only. Before output row oy is
+// written, the input rows up to r = oy * stride_h - pad_top + (kernel_h - 1) * dilation_h >= oy are in the ring; its
+// results are pixels before (oy + 1) * out_w <= (r + 1) * in_w, and what is still to be read comes after those. The
+// results of an image lie before the next image. Where the rows are an image's columns, the image keeps its width (the
+// compiler sees to it), and output column i lies where input column i was.
 #pragma once
 
+#include <string.h>
+
 #include "core/clamp_elements.h"
-#include "ops/conv2d/depthwise.kernel.h"
+#include "core/planar.h"
+#include "core/requantize.h"
 
 namespace f8k {
 inline namespace v0_1 {
 
-// Pixels from ox on whose windows touch no left or right padding; 0 if that of ox does.
-inline int32_t depthwise_run(const ConvShape& s, int32_t ox) {
-  const int32_t ix = ox * s.stride_w - s.pad_left;
-  const int32_t room = s.in_w - 1 - (s.kernel_w - 1) * s.dilation_w - ix;
-  if (ix < 0 || room < 0) return 0;
-  int32_t run = 1;
-  for (int32_t used = s.stride_w; used <= room && ox + run < s.out_w; used += s.stride_w) ++run;
-  return run;
+// Height and width as the rows run: the image's own, or exchanged, with rows that are its columns.
+struct DepthwiseShape {
+  int32_t batch, in_h, in_w, ins;
+  int32_t out_h, out_w;
+  int32_t multiplier;  // output channel c * multiplier + j sees input channel c
+  int32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w;
+  int32_t row_in, pixel_in, row_out, pixel_out;  // bytes between neighbours
+  int32_t input_zero;
+};
+
+inline PlanarShape planar_shape(const DepthwiseShape& s) {
+  const int32_t columns = (s.out_w - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
+  const int32_t left = s.pad_left < columns ? s.pad_left : columns;
+  return {columns,    left,         s.in_w < columns - left ? s.in_w : columns - left,
+          s.pixel_in, s.input_zero, s.kernel_h,
+          s.kernel_w, s.stride_w,   s.dilation_w,
+          s.out_w,    s.pixel_out,  s.multiplier};
 }
 
-// padding: one pixel (ins bytes) of the zero point, null when no window reaches the padding.
-template <class Isa, bool kClamp, int32_t kKernelH, int32_t kKernelW>
-void depthwise_stream_row(const ConvShape& s, const Output& out, const int8_t* const* rows, const int32_t* stream,
-                          const int8_t* padding, int8_t* y) {
-  constexpr int32_t kTaps = kKernelH * kKernelW;
-  constexpr int32_t kPadded = kTaps + kTaps % 2;
-  bool whole = true;
-  for (int32_t ky = 0; ky < kKernelH; ++ky) whole = whole && rows[ky] != nullptr;
-  for (int32_t ox = 0; ox < s.out_w;) {
-    const int32_t run = depthwise_run(s, ox);
-    const int8_t* taps[kPadded];
-    for (int32_t ky = 0; ky < kKernelH; ++ky)
-      for (int32_t kx = 0; kx < kKernelW; ++kx) {
-        const int32_t ix = ox * s.stride_w - s.pad_left + kx * s.dilation_w;
-        const bool outside = rows[ky] == nullptr || ix < 0 || ix >= s.in_w;
-        taps[ky * kKernelW + kx] = outside ? padding : rows[ky] + ix * s.ins;
-      }
-    taps[kPadded - 1] = taps[kTaps - 1];  // an odd tap's partner: any pixel, its weight is 0
-    const int32_t pixels = whole && run > 0 ? run : 1;
-    Isa::depthwise(stream, out, s.ins, kTaps, taps, s.stride_w * s.ins, pixels, y + ox * s.outs);
-    ox += pixels;
-  }
-  if (kClamp) clamp_elements<Isa>(s.out_w * s.outs, out.lo, out.hi, y, y);
+// Scratch, aligned to 4: planar rows; for each row of the window its planar row's place, in bytes; what the Isa needs.
+template <class Isa>
+struct DepthwiseScratch {
+  int8_t* planar;
+  int32_t row_bytes;
+  int32_t* places;
+  int8_t* work;
+
+  DepthwiseScratch(const DepthwiseShape& s, const PlanarShape& p, int8_t* scratch, int32_t slots)
+      : planar(scratch),
+        row_bytes(Isa::planar_row_bytes(p.columns)),
+        places(reinterpret_cast<int32_t*>(scratch + slots * row_bytes)),
+        work(scratch + slots * row_bytes + 4 * s.kernel_h) {}
+};
+
+// One output row of the block of `channels` channels whose weights are next in the stream; returns the end of those.
+template <class Isa>
+const int32_t* depthwise_block_row(const DepthwiseShape& s, const PlanarShape& p, const Output& out,
+                                   const int32_t* stream, int32_t channels, const DepthwiseScratch<Isa>& scratch,
+                                   int8_t* y) {
+  for (int32_t j = 0; j < s.multiplier; ++j)
+    stream = Isa::depthwise_row(p, out, stream, channels, scratch.planar, scratch.places, scratch.work, y + j);
+  if (out.lo > -128 || out.hi < 127)
+    for (int32_t ox = 0; ox < s.out_w; ++ox, y += s.pixel_out)
+      clamp_elements<Isa>(channels * s.multiplier, out.lo, out.hi, y, y);
+  return stream;
 }
 
-template <class Isa, bool kClamp, int32_t kKernelH, int32_t kKernelW>
-void depthwise_stream(const ConvShape& s, const Output& out, const int8_t* x, const int32_t* stream, int8_t* padding,
-                      int8_t* y) {
-  if (padding != nullptr) memset(padding, s.input_zero, static_cast<uint32_t>(s.ins));
-  for (int32_t b = 0; b < s.batch; ++b, x += s.in_h * s.in_w * s.ins) {
-    for (int32_t oy = 0; oy < s.out_h; ++oy, y += s.out_w * s.outs) {
-      const int8_t* rows[kKernelH];
-      for (int32_t ky = 0; ky < kKernelH; ++ky)
-        rows[ky] = conv_input_row(s, x, oy * s.stride_h - s.pad_top + ky * s.dilation_h);
-      depthwise_stream_row<Isa, kClamp, kKernelH, kKernelW>(s, out, rows, stream, padding, y);
+inline int32_t depthwise_channels_from(const DepthwiseShape& s, int32_t c, int32_t block) {
+  return s.ins - c < block ? s.ins - c : block;
+}
+
+// One output row from pointers to its kernel_h input rows, null for padding.
+template <class Isa>
+void depthwise_stream_row(const DepthwiseShape& s, const Output& out, const int8_t* const* rows, const int32_t* stream,
+                          int8_t* scratch_bytes, int8_t* y) {
+  const PlanarShape p = planar_shape(s);
+  const DepthwiseScratch<Isa> scratch(s, p, scratch_bytes, s.kernel_h);
+  for (int32_t c = 0; c < s.ins; c += Isa::kDepthwiseChannels) {
+    const int32_t channels = depthwise_channels_from(s, c, Isa::kDepthwiseChannels);
+    for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
+      scratch.places[ky] = ky * scratch.row_bytes;
+      Isa::planar(p, rows[ky] == nullptr ? nullptr : rows[ky] + c, channels, scratch.planar + scratch.places[ky]);
     }
+    stream = depthwise_block_row<Isa>(s, p, out, stream, channels, scratch, y + c * s.multiplier);
+  }
+}
+
+// All rows of one block of channels: x, y at its first channel. The ring has a slot for each row from a window's first
+// to its last; padding enters it like any row. When the last is in, the slot to come holds the first.
+template <class Isa>
+const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p, const Output& out, const int8_t* x,
+                               const int32_t* stream, int32_t channels, int8_t* scratch_bytes, int8_t* y) {
+  const int32_t slots = (s.kernel_h - 1) * s.dilation_h + 1;
+  const DepthwiseScratch<Isa> scratch(s, p, scratch_bytes, slots);
+  const int32_t ring_bytes = slots * scratch.row_bytes;
+  const int32_t* end = stream;
+  int32_t place = 0;
+  int32_t next = -s.pad_top;  // input row to load
+  for (int32_t oy = 0, first = -s.pad_top; oy < s.out_h; ++oy, first += s.stride_h, y += s.row_out) {
+    for (next = next < first ? first : next; next < first + slots; ++next) {
+      const bool inside = next >= 0 && next < s.in_h;
+      Isa::planar(p, inside ? x + next * s.row_in : nullptr, channels, scratch.planar + place);
+      place = place + scratch.row_bytes == ring_bytes ? 0 : place + scratch.row_bytes;
+    }
+    for (int32_t ky = 0, at = place; ky < s.kernel_h; ++ky) {
+      scratch.places[ky] = at;
+      at += s.dilation_h * scratch.row_bytes;
+      if (at >= ring_bytes) at -= ring_bytes;
+    }
+    end = depthwise_block_row<Isa>(s, p, out, stream, channels, scratch, y);
+  }
+  return end;
+}
+
+template <class Isa>
+void depthwise_stream(const DepthwiseShape& s, const Output& out, const int8_t* x, const int32_t* stream,
+                      int8_t* scratch, int8_t* y) {
+  const PlanarShape p = planar_shape(s);
+  for (int32_t b = 0; b < s.batch; ++b) {
+    const int32_t* block = stream;
+    for (int32_t c = 0; c < s.ins; c += Isa::kDepthwiseChannels)
+      block = depthwise_block<Isa>(s, p, out, x + c, block, depthwise_channels_from(s, c, Isa::kDepthwiseChannels),
+                                   scratch, y + c * s.multiplier);
+    x += s.in_h * s.in_w * s.ins;
+    y += s.out_h * s.out_w * s.ins * s.multiplier;
   }
 }
 

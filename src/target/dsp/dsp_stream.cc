@@ -161,48 +161,64 @@ Matrix unpack_matrix(const int32_t* words, int64_t outs, int64_t ins) {
   return m;
 }
 
-Stream pack_depthwise(const Matrix& m) {
+// Output channels in the order of their records.
+std::vector<int64_t> depthwise_order(const DepthwiseKernel& kernel) {
+  std::vector<int64_t> order;
+  for (int64_t first = 0; first < kernel.channels; first += dsp::kDepthwiseChannels)
+    for (int64_t j = 0; j < kernel.multiplier; ++j)
+      for (int64_t c = first; c < std::min(first + dsp::kDepthwiseChannels, kernel.channels); ++c)
+        order.push_back(c * kernel.multiplier + j);
+  return order;
+}
+
+int64_t pairs_of(const DepthwiseKernel& kernel) {
+  return dsp::depthwise_pairs(static_cast<int32_t>(kernel.width), static_cast<int32_t>(kernel.dilation));
+}
+
+// Weights that each pair holds: two neighbours, or one where columns between them are not looked at.
+int64_t pair_width(const DepthwiseKernel& kernel) { return kernel.dilation == 1 ? 2 : 1; }
+
+Stream pack_depthwise(const Matrix& m, const DepthwiseKernel& kernel) {
   Stream stream;
-  stream.why_not = m.outs < dsp::kMinDepthwiseChannels
-                       ? fmt::format("fewer than {} channels", dsp::kMinDepthwiseChannels)
-                       : objection(m);
+  stream.why_not = objection(m);
   if (!stream.why_not.empty()) return stream;
-  for (int64_t block = 0; block < dsp::depthwise_blocks(static_cast<int32_t>(m.outs)); ++block) {
-    const int64_t first = std::min(block * 4, m.outs - 4);
-    stream.words.push_back(static_cast<int32_t>(first));
-    for (int64_t c = first; c < first + 4; ++c) stream.words.push_back(2 * m.sums[static_cast<size_t>(c)]);
-    for (int64_t t = 0; t < m.ins; t += 2)
-      for (int64_t c = first; c < first + 4; ++c) {
-        const auto doubled = [&](int64_t tap) { return static_cast<uint16_t>(tap < m.ins ? 2 * row(m, c)[tap] : 0); };
-        stream.words.push_back(static_cast<int32_t>(doubled(t) | static_cast<uint32_t>(doubled(t + 1)) << 16));
+  for (const int64_t o : depthwise_order(kernel)) {
+    for (int64_t ky = 0; ky < kernel.height; ++ky)
+      for (int64_t kx = 0; kx < kernel.width; kx += pair_width(kernel)) {
+        const int8_t* w = row(m, o) + ky * kernel.width + kx;
+        const bool two = pair_width(kernel) == 2 && kx + 1 < kernel.width;
+        stream.words.push_back(
+            static_cast<int32_t>(static_cast<uint16_t>(2 * w[0]) | static_cast<uint32_t>(two ? 2 * w[1] : 0) << 16));
       }
-    for (int64_t c = first; c < first + 4; ++c) write_scale(stream.words, m, c);
+    stream.words.push_back(2 * m.sums[static_cast<size_t>(o)]);
+    write_scale(stream.words, m, o);
   }
   return stream;
 }
 
-Matrix unpack_depthwise(const int32_t* words, int64_t channels, int64_t taps) {
-  Matrix m = empty_matrix(channels, taps);
-  for (int64_t block = 0; block < dsp::depthwise_blocks(static_cast<int32_t>(channels));
-       ++block, words += dsp::depthwise_block_words(static_cast<int32_t>(taps))) {
-    const int32_t* weights = words + 5;
-    const int32_t* scales = weights + 4 * dsp::depthwise_pairs(static_cast<int32_t>(taps));
-    for (int64_t j = 0; j < 4; ++j) {
-      const int64_t c = words[0] + j;
-      m.sums[static_cast<size_t>(c)] = words[1 + j] / 2;
-      read_scale(m, c, scales + 3 * j);
-      for (int64_t t = 0; t < taps; ++t) {
-        const auto doubled = static_cast<int16_t>(static_cast<uint32_t>(weights[t / 2 * 4 + j]) >> (t % 2 * 16));
-        m.weights[static_cast<size_t>(c * taps + t)] = static_cast<int8_t>(doubled / 2);
+Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
+  Matrix m = empty_matrix(kernel.channels * kernel.multiplier, kernel.taps());
+  for (const int64_t o : depthwise_order(kernel)) {
+    for (int64_t ky = 0; ky < kernel.height; ++ky, words += pairs_of(kernel))
+      for (int64_t kx = 0; kx < kernel.width; ++kx) {
+        const auto pair = static_cast<uint32_t>(words[kx / pair_width(kernel)]);
+        const auto doubled = static_cast<int16_t>(pair >> (kx % pair_width(kernel) * 16));
+        m.weights[static_cast<size_t>(o * m.ins + ky * kernel.width + kx)] = static_cast<int8_t>(doubled / 2);
       }
-    }
+    m.sums[static_cast<size_t>(o)] = words[0] / 2;
+    read_scale(m, o, words + 1);
+    words += 4;
   }
   return m;
 }
 
+int64_t planar_row_bytes(int64_t columns) { return dsp::planar_row_bytes(static_cast<int32_t>(columns)); }
+int64_t depthwise_work_bytes(int64_t outputs) { return dsp::depthwise_work_bytes(static_cast<int32_t>(outputs)); }
+
 }  // namespace
 
-const StreamFormat kDspStreams = {buffer_bytes, pack_matrix,   unpack_matrix,  buffer_bytes,
-                                  pack_matrix,  unpack_matrix, pack_depthwise, unpack_depthwise};
+const StreamFormat kDspStreams = {buffer_bytes,     pack_matrix,         unpack_matrix,  buffer_bytes,
+                                  pack_matrix,      unpack_matrix,       pack_depthwise, unpack_depthwise,
+                                  planar_row_bytes, depthwise_work_bytes};
 
 }  // namespace fold8::target

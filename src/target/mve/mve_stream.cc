@@ -132,51 +132,68 @@ Matrix unpack_rows(const int32_t* words, int64_t outs, int64_t ins) {
 
 // ---- depthwise
 
-Stream pack_depthwise(const Matrix& m) {
-  Stream stream{{}, objection(m, mve::kDepthwiseChannels)};
+// Calls block(first channel, channels, j) in the order of the blocks.
+template <class Block>
+void depthwise_blocks(const DepthwiseKernel& kernel, Block block) {
+  for (int64_t first = 0; first < kernel.channels; first += mve::kDepthwiseChannels)
+    for (int64_t j = 0; j < kernel.multiplier; ++j)
+      block(first, std::min<int64_t>(mve::kDepthwiseChannels, kernel.channels - first), j);
+}
+
+Stream pack_depthwise(const Matrix& m, const DepthwiseKernel& kernel) {
+  Stream stream{{}, objection(m, 1)};
   if (!stream.why_not.empty()) return stream;
-  for (int64_t first : blocks(m.outs, mve::kDepthwiseChannels)) {
-    const auto each = [&](auto value) {
-      for (int32_t place = 0; place < 8; ++place)
-        stream.words.push_back(value(static_cast<size_t>(first + mve::depthwise_channel(place))));
+  depthwise_blocks(kernel, [&](int64_t first, int64_t channels, int64_t j) {
+    const auto each = [&](auto value, int32_t missing) {
+      for (int32_t place = 0; place < mve::kDepthwiseChannels; ++place) {
+        const int64_t c = mve::depthwise_channel(place);
+        stream.words.push_back(c < channels ? value(static_cast<size_t>((first + c) * kernel.multiplier + j))
+                                            : missing);
+      }
     };
-    stream.words.push_back(static_cast<int32_t>(first));
-    each([&](size_t o) { return m.sums[o]; });
+    each([&](size_t o) { return m.sums[o]; }, 0);
     for (int64_t t = 0; t < m.ins; ++t) {
-      int8_t bytes[8];
-      for (int64_t j = 0; j < 8; ++j) bytes[j] = m.weights[static_cast<size_t>((first + j) * m.ins + t)];
+      int8_t bytes[mve::kDepthwiseChannels] = {};
+      for (int64_t c = 0; c < channels; ++c)
+        bytes[c] = m.weights[static_cast<size_t>(((first + c) * kernel.multiplier + j) * m.ins + t)];
       int32_t two[2];
       std::memcpy(two, bytes, sizeof two);
       stream.words.insert(stream.words.end(), two, two + 2);
     }
-    each([&](size_t o) { return m.rescales[o].multiplier; });
-    each([&](size_t o) { return shift_of(m.rescales[o]); });
-  }
+    each([&](size_t o) { return m.rescales[o].multiplier; }, 0);
+    each([&](size_t o) { return shift_of(m.rescales[o]); }, -1);
+  });
   return stream;
 }
 
-Matrix unpack_depthwise(const int32_t* words, int64_t channels, int64_t taps) {
-  Matrix m = empty_matrix(channels, taps);
-  for (int32_t b = 0; b < mve::depthwise_blocks(static_cast<int32_t>(channels));
-       ++b, words += mve::depthwise_block_words(static_cast<int32_t>(taps))) {
-    const int32_t* scales = words + 9 + 2 * taps;
-    for (int32_t place = 0; place < 8; ++place) {
-      const auto o = static_cast<size_t>(words[0] + mve::depthwise_channel(place));
-      m.sums[o] = words[1 + place];
-      m.rescales[o] = rescale_of(scales[place], scales[8 + place]);
+Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
+  Matrix m = empty_matrix(kernel.channels * kernel.multiplier, kernel.taps());
+  depthwise_blocks(kernel, [&](int64_t first, int64_t channels, int64_t j) {
+    const int32_t* scales = words + 8 + 2 * m.ins;
+    for (int32_t place = 0; place < mve::kDepthwiseChannels; ++place) {
+      const int64_t c = mve::depthwise_channel(place);
+      if (c >= channels) continue;
+      const int64_t o = (first + c) * kernel.multiplier + j;
+      m.sums[static_cast<size_t>(o)] = words[place];
+      m.rescales[static_cast<size_t>(o)] = rescale_of(scales[place], scales[8 + place]);
+      for (int64_t t = 0; t < m.ins; ++t) {
+        int8_t bytes[mve::kDepthwiseChannels];
+        std::memcpy(bytes, words + 8 + 2 * t, sizeof bytes);
+        m.weights[static_cast<size_t>(o * m.ins + t)] = bytes[c];
+      }
     }
-    for (int64_t t = 0; t < taps; ++t) {
-      int8_t bytes[8];
-      std::memcpy(bytes, words + 9 + 2 * t, sizeof bytes);
-      for (int64_t j = 0; j < 8; ++j) m.weights[static_cast<size_t>((words[0] + j) * taps + t)] = bytes[j];
-    }
-  }
+    words += mve::depthwise_block_words(static_cast<int32_t>(m.ins));
+  });
   return m;
 }
 
+int64_t planar_row_bytes(int64_t columns) { return mve::planar_row_bytes(static_cast<int32_t>(columns)); }
+int64_t depthwise_work_bytes(int64_t) { return 0; }
+
 }  // namespace
 
-const StreamFormat kMveStreams = {buffer_bytes, pack_pixels, unpack_pixels,  rows_buffer_bytes,
-                                  pack_rows,    unpack_rows, pack_depthwise, unpack_depthwise};
+const StreamFormat kMveStreams = {buffer_bytes,     pack_pixels,         unpack_pixels,  rows_buffer_bytes,
+                                  pack_rows,        unpack_rows,         pack_depthwise, unpack_depthwise,
+                                  planar_row_bytes, depthwise_work_bytes};
 
 }  // namespace fold8::target

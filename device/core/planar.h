@@ -1,0 +1,23 @@
+// Planar rows: an input row of a block of channels, borders included, in whatever form an ISA reads best. What the rows
+// of one op have in common; each ISA has
+//   planar(shape, x, channels, to)       makes one from a row of pixels, x null for a row that is all padding
+//   depthwise_row(shape, ...)            makes an output row of the block from kernel_h of them
+#pragma once
+
+#include <stdint.h>
+
+namespace f8k {
+inline namespace v0_1 {
+
+struct PlanarShape {
+  int32_t columns;       // of a planar row: what the windows see of it
+  int32_t left, inside;  // columns of padding before the pixels, and of pixels; padding behind them too
+  int32_t pixel_in;      // bytes between the pixels
+  int32_t zero;          // what padding holds
+  int32_t kernel_h, kernel_w, stride, dilation;  // stride and dilation of columns
+  int32_t outputs;                               // pixels of an output row
+  int32_t pixel_out, channel_out;                // bytes between neighbouring results
+};
+
+}  // namespace v0_1
+}  // namespace f8k
