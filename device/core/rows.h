@@ -21,5 +21,20 @@ struct Rows {
   }
 };
 
+// Runs ops row by row: turns[i] says which of them makes its next row.
+template <class... Ops>
+void run_rows(const uint8_t* turns, int32_t count, const Ops&... ops) {
+  int32_t next[sizeof...(Ops)] = {};
+  for (int32_t i = 0; i < count; ++i) {
+    const int32_t which = turns[i];
+    const int32_t row = next[which]++;
+    int32_t index = 0;
+    const auto make = [&](const auto& op) {
+      if (index++ == which) op.row(row);
+    };
+    (make(ops), ...);
+  }
+}
+
 }  // namespace v0_1
 }  // namespace f8k

@@ -11,12 +11,12 @@ namespace {
 
 using namespace ir;
 
-std::string shapes_of(const Program& p, const Node& node) {
+std::string shapes_of(const Program& p, const plan::Unit& unit) {
   std::string out;
-  for (ValueId id : node.inputs)
+  for (ValueId id : p.nodes[unit.first].inputs)
     if (id != ValueId::none && !p[id].is_constant()) out += shape_text(p.type(id).shape) + " ";
   out += "->";
-  for (ValueId id : node.outputs) out += " " + shape_text(p.type(id).shape);
+  for (ValueId id : p.nodes[unit.end - 1].outputs) out += " " + shape_text(p.type(id).shape);
   return out;
 }
 
@@ -54,12 +54,18 @@ Result<Cost> bench(const Program& int8, const target::Target& target) {
   cost.code_bytes = total.built.sizes.code_bytes;
   cost.arena_bytes = compiled.plan.arena_bytes;
   cost.stack_bytes = total.run.stack_bytes;
-  require(parts.run.marks.size() == p.nodes.size() + 1, "a mark stands before the first node and after each");
-  for (size_t i = 0; i < p.nodes.size(); ++i) {
-    const Node& node = p.nodes[i];
-    cost.nodes.push_back({node.name, std::string(node.op->name), shapes_of(p, node),
-                          node.op->macs == nullptr ? 0 : node.op->macs(p, node),
-                          parts.run.marks[i + 1] - parts.run.marks[i]});
+  require(parts.run.marks.size() == compiled.plan.units.size() + 1,
+          "a mark stands before the first unit and after each");
+  for (size_t u = 0; u < compiled.plan.units.size(); ++u) {
+    const plan::Unit& unit = compiled.plan.units[u];
+    NodeCost node{p.nodes[unit.first].name, std::string(p.nodes[unit.first].op->name), shapes_of(p, unit), 0,
+                  parts.run.marks[u + 1] - parts.run.marks[u]};
+    for (size_t i = unit.first; i < unit.end; ++i) {
+      const Node& n = p.nodes[i];
+      if (n.op->macs != nullptr) node.macs += n.op->macs(p, n);
+      if (i > unit.first) node.node += "+" + n.name;
+    }
+    cost.nodes.push_back(std::move(node));
   }
   return cost;
 }

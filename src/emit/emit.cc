@@ -211,15 +211,10 @@ class Source {
   std::string calls(std::vector<std::string>& headers) {
     const std::string mark = o_.mark ? "  fold8_mark();\n" : "";
     std::string out = mark;
-    for (size_t i = 0; i < p_.nodes.size(); ++i) {
-      const Node& node = p_.nodes[i];
-      const std::vector<KernelCall> list = node.op->calls(p_, node, target_);
-      if (!list.empty() || o_.trace) out += comment(node);
-      for (const KernelCall& call : list) {
-        out += statement(call, i);
-        headers.push_back(call.header);
-      }
-      if (o_.trace) out += trace(node, i);
+    for (size_t u = 0; u < plan_.units.size(); ++u) {
+      const plan::Unit& unit = plan_.units[u];
+      out += unit.is_stream() ? stream(u, headers) : node_calls(u, headers);
+      if (o_.trace) out += trace(p_.nodes[unit.end - 1], unit.end - 1);
       out += mark;
     }
     return out;
@@ -252,23 +247,66 @@ class Source {
     return out + "\n";
   }
 
-  // A call; its parameter structs are constants in flash, so that the frame of invoke stays small.
-  std::string statement(const KernelCall& call, size_t node) const {
+  std::string node_calls(size_t u, std::vector<std::string>& headers) const {
+    const Node& node = p_.nodes[plan_.units[u].first];
+    const std::vector<KernelCall> list = node.op->calls(p_, node, target_);
+    std::string out = !list.empty() || o_.trace ? comment(node) : "";
+    for (const KernelCall& call : list) {
+      const Arguments a = arguments(call, u, "p");
+      headers.push_back(call.header);
+      const std::string line = fmt::format("{}({});", instantiation(call), a.list);
+      out += a.structs.empty() ? fmt::format("  {}\n", line) : fmt::format("  {{\n{}    {}\n  }}\n", a.structs, line);
+    }
+    return out;
+  }
+
+  // Kernels as objects that make a row at a time, and the order of their turns.
+  std::string stream(size_t u, std::vector<std::string>& headers) const {
+    const plan::Unit& unit = plan_.units[u];
+    std::string comments, objects, names;
+    for (size_t i = unit.first; i < unit.end; ++i) {
+      const Node& node = p_.nodes[i];
+      const std::optional<KernelCall> call = node.op->rows(p_, node, target_);
+      require(call.has_value(), "a node in a stream works by rows");
+      headers.push_back(call->header);
+      const std::string name = fmt::format("op{}", i - unit.first);
+      const Arguments a = arguments(*call, u, name + "_p");
+      comments += comment(node);
+      objects += fmt::format("{}    const {} {}{{{}}};\n", a.structs, instantiation(*call), name, a.list);
+      names += ", " + name;
+    }
+    headers.push_back("core/rows.h");
+    return fmt::format(
+        "{}  // row by row, in turns\n  {{\n    static constexpr uint8_t turns[] = {{{}}};\n{}"
+        "    f8k::run_rows(turns, {}{});\n  }}\n",
+        comments, fmt::join(unit.turns, ","), objects, unit.turns.size(), names);
+  }
+
+  std::string instantiation(const KernelCall& call) const {
+    std::string out = call.function + "<" + isa_type(target_);
+    for (const std::string& arg : call.template_args) out += ", " + arg;
+    return out + ">";
+  }
+
+  // Arguments of a call; parameter structs are constants in flash, so that the frame of invoke stays small.
+  struct Arguments {
     std::string structs;
-    std::string line = call.function + "<" + isa_type(target_);
-    for (const std::string& arg : call.template_args) line += ", " + arg;
-    line += ">(";
+    std::string list;
+  };
+
+  Arguments arguments(const KernelCall& call, size_t unit, const std::string& prefix) const {
+    Arguments a;
     for (size_t i = 0; i < call.args.size(); ++i) {
-      if (i > 0) line += ", ";
+      if (i > 0) a.list += ", ";
       if (const auto* literal = std::get_if<KernelStruct>(&call.args[i])) {
-        const std::string name = fmt::format("p{}", i);
-        structs += fmt::format("    static constexpr {} {}{{{}}};\n", literal->type, name, fields(*literal));
-        line += name;
+        const std::string name = fmt::format("{}{}", prefix, i);
+        a.structs += fmt::format("    static constexpr {} {}{{{}}};\n", literal->type, name, fields(*literal));
+        a.list += name;
       } else {
-        line += argument(call.args[i], node);
+        a.list += argument(call.args[i], unit);
       }
     }
-    return structs.empty() ? fmt::format("  {});\n", line) : fmt::format("  {{\n{}    {});\n  }}\n", structs, line);
+    return a;
   }
 
   static std::string fields(const KernelStruct& literal) {
@@ -278,27 +316,36 @@ class Source {
     return out;
   }
 
-  std::string argument(const KernelArg& arg, size_t node) const {
+  std::string argument(const KernelArg& arg, size_t unit) const {
     struct Writer {
       const Source& source;
-      size_t node;
+      size_t unit;
       std::string operator()(const KernelInt& i) const { return fmt::format("/*{}*/ {}", i.name, i.value); }
       std::string operator()(const KernelFloat& f) const { return fmt::format("/*{}*/ {:a}f", f.name, f.value); }
       std::string operator()(const KernelStruct&) const {
         throw CompilerBug("a parameter struct is named, not written in place");
       }
       std::string operator()(const KernelPointer& pointer) const { return source.address(pointer.value); }
+      std::string operator()(const KernelRows& rows) const { return source.rows(rows.value, unit); }
       std::string operator()(const KernelScratch&) const {
-        return fmt::format("f8k::at<int8_t>(arena, {})", source.plan_.scratch_offsets[node]);
+        return fmt::format("f8k::at<int8_t>(arena, {})", source.plan_.scratch_offsets[unit]);
       }
     };
-    return std::visit(Writer{*this, node}, arg);
+    return std::visit(Writer{*this, unit}, arg);
   }
 
   std::string address(ValueId id) const {
     if (id == ValueId::none) return "nullptr";
     if (p_[id].is_constant()) return table_.at(id);
     return fmt::format("f8k::at<{}>(arena, {})", c_type(p_.type(id).elem), *p_[id].offset);
+  }
+
+  std::string rows(ValueId id, size_t unit) const {
+    const int64_t count = p_.type(id).shape[1];
+    const auto ring = plan_.units[unit].ring_rows.find(id);
+    const int64_t held = ring == plan_.units[unit].ring_rows.end() ? count : ring->second;
+    return fmt::format("f8k::Rows{{{}, /*row_bytes*/ {}, /*count*/ {}, /*held*/ {}}}", address(id),
+                       static_cast<int64_t>(p_.type(id).bytes()) / count, count, held);
   }
 
   std::string trace(const Node& node, size_t index) const {

@@ -30,9 +30,14 @@ struct KernelPointer {
   ValueId value = ValueId::none;
 };
 
+// The rows of an image [1, rows, ...] in the arena: all of them, or the ring that the plan gives the value.
+struct KernelRows {
+  ValueId value = ValueId::none;
+};
+
 struct KernelScratch {};  // address of this call's scratch in the arena
 
-using KernelArg = std::variant<KernelInt, KernelFloat, KernelStruct, KernelPointer, KernelScratch>;
+using KernelArg = std::variant<KernelInt, KernelFloat, KernelStruct, KernelPointer, KernelRows, KernelScratch>;
 
 struct KernelCall {
   std::string function;                    // "f8k::linear"; its first template argument is the Isa

@@ -49,6 +49,16 @@ struct Overlay {
   int64_t delta_bytes = 0;
 };
 
+// One access of a kernel to bytes [begin, end) of an operand or a result. Of what a step touches, all is read before
+// anything is written.
+struct Touch {
+  int64_t step = 0;  // ascending
+  bool write = false;
+  size_t index = 0;  // of the operand or the result
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
 // One execution of a node by the interpreter. Absent operands are null. Outputs are allocated, not initialised.
 struct Evaluation {
   const Program& program;
@@ -132,6 +142,15 @@ struct OpDef {
   // Pairs of operand and result that may be the same bytes, so that nothing need move. Null: none. plan/ grants what it
   // can; calls() sees from the offsets what was granted.
   std::vector<Overlay> (*overlays)(const Program&, const Node&) = nullptr;
+
+  // The order in which the kernel reads its operands and writes its results: of output row `row` alone (images of one,
+  // channels last), or of everything. From it follows how close a result may trail its operand. Null: any order.
+  std::vector<Touch> (*touches)(const Program&, const Node&, const target::Target&,
+                                std::optional<int64_t> row) = nullptr;
+
+  // The kernel as an object that makes one output row at a time, for running ops row by row in turns. Nullopt: this
+  // node cannot. Null: never can.
+  std::optional<KernelCall> (*rows)(const Program&, const Node&, const target::Target&) = nullptr;
 
   // The device functions to call, in placed form. None where no byte has to move.
   std::vector<KernelCall> (*calls)(const Program&, const Node&, const target::Target&) = nullptr;

@@ -46,21 +46,24 @@ class Row {
   std::string cells_ = std::string(kColumns, '.');
 };
 
-Row row_of(const Program& program, const Plan& plan, const std::vector<Life>& lives, size_t node) {
+Row row_of(const Program& program, const Plan& plan, const std::vector<Life>& lives, size_t index) {
   Row row(plan.arena_bytes);
-  const int step = static_cast<int>(node);
+  const Unit& unit = plan.units[index];
+  const int step = static_cast<int>(index);
   for (const bool written : {false, true})
     for (size_t v = 0; v < lives.size(); ++v) {
       const auto id = static_cast<ValueId>(v);
       if (!lives[v].meets({step, step}) || (lives[v].first == step) != written) continue;
       row.mark(*program[id].offset, static_cast<int64_t>(program.type(id).bytes()), written ? '+' : '#');
     }
-  if (plan.scratch_offsets[node] >= 0) row.mark(plan.scratch_offsets[node], plan.scratch_bytes[node], '~');
+  if (plan.scratch_offsets[index] >= 0) row.mark(plan.scratch_offsets[index], unit.scratch_bytes, '~');
+  for (const auto& [id, rows] : unit.ring_rows) row.mark(*program[id].offset, ring_bytes(program, id, rows), '~');
   return row;
 }
 
-std::string short_name(const ir::Node& node) {
-  const std::string name = fmt::format("{} {}", node.op->name, node.name);
+std::string short_name(const Program& program, const Unit& unit) {
+  std::string name = fmt::format("{} {}", program.nodes[unit.first].op->name, program.nodes[unit.first].name);
+  for (size_t i = unit.first + 1; i < unit.end; ++i) name += " + " + program.nodes[i].name;
   return name.size() <= kNameColumns ? name : name.substr(0, kNameColumns - 2) + "..";
 }
 
@@ -69,12 +72,12 @@ std::string short_name(const ir::Node& node) {
 std::string memory_map(const Program& program, const Plan& plan) {
   std::string out = fmt::format("arena {} bytes, lower bound {}, base aligned to {}\n", plan.arena_bytes,
                                 plan.lower_bound_bytes, plan.align);
-  out += "# kept or read   + written   ~ scratch   . free   < peak\n";
-  const std::vector<Life> lives = lifetimes(program);
-  for (size_t i = 0; i < program.nodes.size() && plan.arena_bytes > 0; ++i) {
+  out += "# kept or read   + written   ~ scratch, rings   . free   < peak   a + b: by rows in turns\n";
+  const std::vector<Life> lives = lifetimes(program, plan.units);
+  for (size_t i = 0; i < plan.units.size() && plan.arena_bytes > 0; ++i) {
     Row row = row_of(program, plan, lives, i);
-    out += fmt::format("{:4} {:28} {:10} |{}|{}\n", i, short_name(program.nodes[i]), row.bytes(), row.picture(),
-                       i == plan.peak_node ? " <" : "");
+    out += fmt::format("{:4} {:28} {:10} |{}|{}\n", i, short_name(program, plan.units[i]), row.bytes(), row.picture(),
+                       i == plan.peak_unit ? " <" : "");
   }
   return out;
 }

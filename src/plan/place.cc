@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "base/checked.h"
@@ -17,7 +18,10 @@ using ir::Node;
 using ir::Program;
 using ir::ValueId;
 
-constexpr int kRefusals = 16;  // of overlays, tried
+constexpr int kRefusals = 16;            // of overlays, tried
+constexpr int kStreamTries = 16;         // streams in a program
+constexpr size_t kMaxStreamNodes = 6;    // in a stream: what longer ones save is little
+constexpr int64_t kWorthStreaming = 32;  // a stream must save this part of the arena
 
 Diag too_large(const Program& program, std::string_view what, std::string bytes) {
   return error("F8-0501",
@@ -41,47 +45,41 @@ Result<> check_sizes(const Program& program) {
   return ok;
 }
 
-std::vector<int64_t> scratch_of(const Program& program, const target::Target& target) {
-  std::vector<int64_t> bytes;
-  for (const Node& node : program.nodes) {
-    bytes.push_back(node.op->scratch_bytes == nullptr ? 0 : node.op->scratch_bytes(program, node, target));
-    require(bytes.back() >= 0 && bytes.back() <= kMaxArenaBytes, "a kernel asks for scratch of a sensible size");
-  }
-  return bytes;
-}
-
 int64_t base_align(const target::Target& target) { return std::max<int64_t>(kValueAlign, target.align); }
 
-// A program in some order, what shares bytes in it, and where that lies.
+// A program in some order, what runs as one, what shares bytes, and where that lies.
 struct Draft {
-  std::vector<int64_t> scratch_bytes;
+  std::vector<Unit> units;
   Sharing sharing;
   Load load;
   Packing packing;
 };
 
-Draft draft_of(const Program& program, const target::Target& target, const std::set<size_t>& refused = {}) {
+Draft draft_of(const Program& program, const target::Target& target, std::vector<Unit> units,
+               const std::set<size_t>& refused = {}) {
   Draft d;
-  d.scratch_bytes = scratch_of(program, target);
-  d.sharing = share(program, d.scratch_bytes, base_align(target), refused);
-  d.load = load_of(d.sharing);
+  d.units = std::move(units);
+  d.sharing = share(program, d.units, base_align(target), refused);
+  d.load = load_of(d.sharing, d.units);
   return d;
 }
 
 void pack_draft(Draft& d, int64_t work) {
-  d.packing = pack({d.sharing.blocks, constraints(d.sharing), d.load.padded_bytes, d.load.step}, work);
+  d.packing = pack({d.sharing.blocks, constraints(d.sharing, d.units), d.load.padded_bytes, d.load.step}, work);
 }
 
 // Reorders the nodes if that needs less.
 Draft schedule(Program& program, const target::Target& target) {
-  Draft given = draft_of(program, target);
+  Draft given = draft_of(program, target, single_units(program, target));
   pack_draft(given, kPackingWork);
-  const std::vector<size_t> order = best_order(program, given.scratch_bytes);
+  std::vector<int64_t> scratch_bytes;
+  for (const Unit& unit : given.units) scratch_bytes.push_back(unit.scratch_bytes);
+  const std::vector<size_t> order = best_order(program, scratch_bytes);
   if (std::ranges::is_sorted(order)) return given;
   std::vector<Node> nodes;
   for (size_t i : order) nodes.push_back(program.nodes[i]);
   std::swap(program.nodes, nodes);
-  Draft found = draft_of(program, target);
+  Draft found = draft_of(program, target, single_units(program, target));
   pack_draft(found, kPackingWork);
   auto cost = [](const Draft& d) { return std::pair(d.packing.bytes, d.load.bytes); };
   if (cost(found) < cost(given)) return found;
@@ -100,7 +98,7 @@ void refuse_costly_overlays(const Program& program, const target::Target& target
     if (node.op->has(ir::trait::shape_only) || usable_overlays(program, node).empty()) continue;
     --tries;
     refused.insert(i);
-    Draft without = draft_of(program, target, refused);
+    Draft without = draft_of(program, target, best.units, refused);
     pack_draft(without, kPackingWork / kRefusals);
     if (without.packing.bytes < best.packing.bytes) {
       best = std::move(without);
@@ -110,15 +108,61 @@ void refuse_costly_overlays(const Program& program, const target::Target& target
   }
 }
 
+// Units with the nodes [first, end) as one stream; nothing where they cannot be one or cut another.
+std::optional<std::vector<Unit>> with_stream(const Program& program, const target::Target& target,
+                                             const std::vector<Unit>& units, size_t first, size_t end) {
+  std::optional<Unit> joined = stream(program, target, first, end);
+  if (!joined) return std::nullopt;
+  std::vector<Unit> all;
+  for (const Unit& unit : units) {
+    if (unit.end <= first || unit.first >= end) {
+      all.push_back(unit);
+    } else if (unit.first < first || unit.end > end) {
+      return std::nullopt;
+    } else if (unit.first == first) {
+      all.push_back(std::move(*joined));
+    }
+  }
+  return all;
+}
+
+// The best draft in which the unit at the peak runs in turns with neighbours.
+std::optional<Draft> stream_at_peak(const Program& program, const target::Target& target, const Draft& draft) {
+  if (draft.load.step < 0 || static_cast<size_t>(draft.load.step) >= draft.units.size()) return std::nullopt;
+  const Unit& peak = draft.units[static_cast<size_t>(draft.load.step)];
+  std::optional<Draft> best;
+  for (size_t first = peak.end < kMaxStreamNodes ? 0 : peak.end - kMaxStreamNodes; first <= peak.first; ++first)
+    for (size_t end = std::max(peak.end, first + 2); end <= first + kMaxStreamNodes && end <= program.nodes.size();
+         ++end) {
+      auto units = with_stream(program, target, draft.units, first, end);
+      if (!units) continue;
+      Draft d = draft_of(program, target, std::move(*units));
+      const int64_t limit = best ? best->packing.bytes : draft.packing.bytes - draft.packing.bytes / kWorthStreaming;
+      if (d.load.bytes >= limit) continue;
+      pack_draft(d, kPackingWork / kStreamTries);
+      if (d.packing.bytes < limit) best = std::move(d);
+    }
+  return best;
+}
+
+// Runs ops by rows, in turns, where the arena shrinks by it.
+void stream_costly_units(const Program& program, const target::Target& target, Draft& best) {
+  for (int i = 0; i < kStreamTries; ++i) {
+    std::optional<Draft> better = stream_at_peak(program, target, best);
+    if (!better) return;
+    best = std::move(*better);
+  }
+}
+
 Plan write_down(Program& program, const Draft& draft, int64_t align) {
   Plan plan;
   plan.arena_bytes = draft.packing.bytes;
   plan.lower_bound_bytes = draft.load.bytes;
   plan.align = align;
-  plan.scratch_offsets.assign(program.nodes.size(), -1);
-  plan.scratch_bytes = draft.scratch_bytes;
-  const auto last = static_cast<int>(program.nodes.size()) - 1;
-  plan.peak_node = static_cast<size_t>(std::clamp(draft.load.step, 0, std::max(last, 0)));
+  plan.units = draft.units;
+  plan.scratch_offsets.assign(plan.units.size(), -1);
+  const auto last = static_cast<int>(plan.units.size()) - 1;
+  plan.peak_unit = static_cast<size_t>(std::clamp(draft.load.step, 0, std::max(last, 0)));
   for (const Item& item : draft.sharing.items) {
     const int64_t offset = draft.packing.address[item.block] + item.at;
     if (item.value == ValueId::none) {
@@ -136,6 +180,7 @@ Result<Plan> place(Program& program, const target::Target& target) {
   require(program.form == ir::Form::packed, "place() takes a packed program");
   F8_CHECK(check_sizes(program));
   Draft draft = schedule(program, target);
+  stream_costly_units(program, target, draft);
   refuse_costly_overlays(program, target, draft);
   const int64_t bytes = draft.packing.bytes;
   if (bytes > kMaxArenaBytes) return too_large(program, "the program", fmt::format("{}", bytes));

@@ -13,6 +13,7 @@
 
 #include "ir/op.h"
 #include "ir/program.h"
+#include "plan/unit.h"
 #include "target/target.h"
 
 namespace fold8::plan {
@@ -27,9 +28,9 @@ struct Plan {
   int64_t arena_bytes = 0;
   int64_t lower_bound_bytes = 0;         // the largest live set of a step: shared bytes once, scratch in, padding out
   int64_t align = kValueAlign;           // of the arena's base
-  std::vector<int64_t> scratch_offsets;  // one for each node, -1 = none
-  std::vector<int64_t> scratch_bytes;    // one for each node, as its op asked
-  size_t peak_node = 0;                  // the node during which the lower bound is reached
+  std::vector<Unit> units;               // what runs, in order
+  std::vector<int64_t> scratch_offsets;  // one for each unit, -1 = none
+  size_t peak_unit = 0;                  // the one during which the lower bound is reached
 };
 
 // packed -> placed: reorders the nodes, sets Value::offset of every activation. Inputs are live from before the first

@@ -22,11 +22,36 @@ struct Member {
   int64_t at = 0;
 };
 
+const Trail* find_trail(const Unit& unit, ValueId operand, ValueId result) {
+  const auto found =
+      std::ranges::find_if(unit.trails, [&](const Trail& t) { return t.operand == operand && t.result == result; });
+  return found == unit.trails.end() ? nullptr : &*found;
+}
+
+// Whether a unit may write `result` to where `operand` begins.
+bool may_replace(const Program& program, const Unit& unit, ValueId operand, ValueId result) {
+  if (const Trail* trail = find_trail(unit, operand, result)) return trail->in_place;
+  const ir::Type& from = program.type(operand);
+  const ir::Type& to = program.type(result);
+  return !unit.is_stream() && program.nodes[unit.first].op->has(ir::trait::elementwise) && from.elems() == to.elems() &&
+         ir::elem_bytes(from.elem) == ir::elem_bytes(to.elem);
+}
+
+// Activations that a unit reads and does not make, in the order of its nodes.
+std::vector<ValueId> operands_of(const Program& program, const Unit& unit) {
+  std::vector<ValueId> all;
+  for (size_t i = unit.first; i < unit.end; ++i)
+    for (ValueId id : program.nodes[i].inputs)
+      if (id != ValueId::none && !program[id].is_constant() && !unit.ring_rows.contains(id)) all.push_back(id);
+  return all;
+}
+
 // Values in groups at fixed distances; starts with each activation alone.
 class Groups {
  public:
-  Groups(const Program& program, std::vector<Life> lives)
+  Groups(const Program& program, const std::vector<Unit>& units, std::vector<Life> lives)
       : program_(program),
+        units_(units),
         lives_(std::move(lives)),
         contents_(contents(program)),
         group_(program.values.size()),
@@ -67,17 +92,16 @@ class Groups {
     return delta == 0 && (in_place(a, b) || in_place(b, a));
   }
 
-  // Whether the node that makes `result` may write it over `operand`, which nobody reads later.
+  // Whether the unit that makes `result` may write it over `operand`, which nobody reads later.
   bool in_place(ValueId operand, ValueId result) const {
     const int step = life(result).first;
     if (step < 0 || life(operand).last != step || life(operand).first == step) return false;
-    const ir::Type& from = program_.type(operand);
-    const ir::Type& to = program_.type(result);
-    return program_.nodes[static_cast<size_t>(step)].op->has(ir::trait::elementwise) && from.elems() == to.elems() &&
-           ir::elem_bytes(from.elem) == ir::elem_bytes(to.elem);
+    const Unit& unit = units_[static_cast<size_t>(step)];
+    return may_replace(program_, unit, operand, result);
   }
 
   const Program& program_;
+  const std::vector<Unit>& units_;
   std::vector<Life> lives_;
   std::vector<Content> contents_;
   std::vector<size_t> group_;
@@ -94,15 +118,15 @@ void grant_overlays(const Program& program, const std::set<size_t>& refused, Gro
   }
 }
 
-void grant_in_place(const Program& program, Groups& groups) {
-  for (size_t i = 0; i < program.nodes.size(); ++i) {
-    const Node& node = program.nodes[i];
-    if (!node.op->has(ir::trait::elementwise)) continue;
+// Results that may lie nowhere but over an operand, or apart from it. Those that may trail it keep that freedom.
+void grant_in_place(const Program& program, const std::vector<Unit>& units, Groups& groups) {
+  for (size_t i = 0; i < units.size(); ++i) {
+    const Node& node = program.nodes[units[i].end - 1];
     for (ValueId result : node.outputs)
-      for (ValueId operand : node.inputs) {
-        const bool fits = operand != ValueId::none && !program[operand].is_constant() &&
-                          groups.life(operand).last == static_cast<int>(i) &&
-                          value_bytes(program, operand) == value_bytes(program, result);
+      for (ValueId operand : operands_of(program, units[i])) {
+        const Trail* trail = find_trail(units[i], operand, result);
+        const bool fits = groups.life(operand).last == static_cast<int>(i) &&
+                          may_replace(program, units[i], operand, result) && (trail == nullptr || trail->distance > 0);
         if (fits && groups.join(operand, result, 0)) break;
       }
   }
@@ -162,62 +186,96 @@ void for_each_step(const Sharing& sharing, Visit visit) {
   }
 }
 
+// The trail of `result` behind `operand`, if they meet in one unit only and lie in different blocks.
+const Trail* trail_between(const std::vector<Unit>& units, const Item& operand, const Item& result) {
+  const int step = result.life.first;
+  if (step < 0 || operand.life.last != step || operand.life.first == step || operand.block == result.block ||
+      static_cast<size_t>(step) >= units.size())
+    return nullptr;
+  return find_trail(units[static_cast<size_t>(step)], operand.value, result.value);
+}
+
+// The bytes that results of this step share with their operands at best; more than can be had where they trail several.
+int64_t trailing_bytes(const Sharing& sharing, const std::vector<Unit>& units, const std::vector<size_t>& live,
+                       int step) {
+  int64_t total = 0;
+  for (size_t r : live)
+    for (size_t o : live) {
+      const Item& result = sharing.items[r];
+      const Item& operand = sharing.items[o];
+      if (result.life.first != step) continue;
+      if (const Trail* trail = trail_between(units, operand, result)) {
+        const int64_t span = std::max(result.bytes, operand.bytes + std::max<int64_t>(trail->distance, 0));
+        total += std::max<int64_t>(0, operand.bytes + result.bytes - span);
+      }
+    }
+  return total;
+}
+
 }  // namespace
 
-std::vector<Life> lifetimes(const Program& program) {
+std::vector<Life> lifetimes(const Program& program, const std::vector<Unit>& units) {
   std::vector<Life> lives(program.values.size());
   auto born = [&](ValueId id, int step) { lives[static_cast<size_t>(id)] = {step, step}; };
-  auto read = [&](ValueId id, int step) {
-    if (id != ValueId::none && !program[id].is_constant()) lives[static_cast<size_t>(id)].last = step;
-  };
   for (ValueId id : program.inputs) born(id, -1);
   int step = 0;
-  for (const Node& node : program.nodes) {
-    for (ValueId id : node.inputs) read(id, step);
-    for (ValueId id : node.outputs) born(id, step);
+  for (const Unit& unit : units) {
+    for (ValueId id : operands_of(program, unit)) lives[static_cast<size_t>(id)].last = step;
+    for (size_t i = unit.first; i < unit.end; ++i)
+      for (ValueId id : program.nodes[i].outputs)
+        if (!unit.ring_rows.contains(id)) born(id, step);
     ++step;
   }
-  for (ValueId id : program.outputs) read(id, step);
+  for (ValueId id : program.outputs)
+    if (!program[id].is_constant()) lives[static_cast<size_t>(id)].last = step;
   return lives;
 }
 
-Sharing share(const Program& program, const std::vector<int64_t>& scratch_bytes, int64_t scratch_align,
+Sharing share(const Program& program, const std::vector<Unit>& units, int64_t scratch_align,
               const std::set<size_t>& refused) {
-  Groups groups(program, lifetimes(program));
+  Groups groups(program, units, lifetimes(program, units));
   grant_overlays(program, refused, groups);
-  grant_in_place(program, groups);
+  grant_in_place(program, units, groups);
   Sharing sharing;
   for (const auto& members : groups.members())
     if (!members.empty()) add_group(program, groups, members, sharing);
-  for (size_t i = 0; i < scratch_bytes.size(); ++i) {
-    if (scratch_bytes[i] == 0) continue;
-    const int step = static_cast<int>(i);
-    sharing.items.push_back({ValueId::none, {step, step}, scratch_bytes[i], sharing.blocks.size(), 0});
-    sharing.blocks.push_back({scratch_bytes[i], scratch_align, step, step});
+  int step = 0;
+  auto add = [&](ValueId id, int64_t bytes, int64_t align) {
+    if (bytes == 0) return;
+    sharing.items.push_back({id, {step, step}, bytes, sharing.blocks.size(), 0});
+    sharing.blocks.push_back({bytes, align, step, step});
+  };
+  for (const Unit& unit : units) {
+    add(ValueId::none, unit.scratch_bytes, scratch_align);
+    for (const auto& [id, rows] : unit.ring_rows) add(id, ring_bytes(program, id, rows), kValueAlign);
+    ++step;
   }
   return sharing;
 }
 
-Load load_of(const Sharing& sharing) {
+Load load_of(const Sharing& sharing, const std::vector<Unit>& units) {
   Load load;
   for_each_step(sharing, [&](int step, const std::vector<size_t>& live, size_t) {
-    const int64_t bytes = live_bytes(sharing, live, false);
+    const int64_t shared = trailing_bytes(sharing, units, live, step);
+    const int64_t bytes = live_bytes(sharing, live, false) - shared;
     if (bytes > load.bytes) {
       load.bytes = bytes;
       load.step = step;
     }
-    load.padded_bytes = std::max(load.padded_bytes, live_bytes(sharing, live, true));
+    load.padded_bytes = std::max(load.padded_bytes, live_bytes(sharing, live, true) - shared);
   });
   return load;
 }
 
-std::vector<Apart> constraints(const Sharing& sharing) {
+std::vector<Apart> constraints(const Sharing& sharing, const std::vector<Unit>& units) {
   std::vector<Apart> all;
   auto add = [&](const Item& x, const Item& y) {
     if (x.block == y.block || x.bytes == 0 || y.bytes == 0) return;
-    // Nothing in common. An operand and a result that may trail it at a safe distance would get a narrower interval.
     const auto& [a, b] = x.block < y.block ? std::tie(x, y) : std::tie(y, x);
-    all.push_back({a.block, b.block, a.at - b.at - b.bytes, a.at - b.at + a.bytes});
+    Apart apart{a.block, b.block, a.at - b.at - b.bytes, a.at - b.at + a.bytes};  // nothing in common
+    if (const Trail* t = trail_between(units, a, b)) apart.lo = a.at - b.at - t->distance;
+    if (const Trail* t = trail_between(units, b, a)) apart.hi = a.at - b.at + t->distance;
+    if (apart.lo < apart.hi) all.push_back(apart);
   };
   for_each_step(sharing, [&](int, const std::vector<size_t>& live, size_t old) {
     for (size_t i = old; i < live.size(); ++i)

@@ -1,5 +1,6 @@
 // verify_placement(): runs the program over an arena whose bytes remember whose data they hold. Uses nothing of
-// place(): lives and shared bytes are not computed here, a value clobbered too early is found when it is read.
+// place(): lives, shared bytes and safe distances are not computed here, a byte clobbered too early is found when it is
+// read.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -88,7 +89,7 @@ class Replay {
     check_addresses();
     if (!diags_.empty()) return diags_;
     write_inputs();
-    for (size_t i = 0; i < program_.nodes.size(); ++i) run_node(i);
+    for (size_t i = 0; i < plan_.units.size(); ++i) run_unit(i);
     for (ValueId id : program_.outputs)
       if (!program_[id].is_constant()) expect(id, nullptr);
     return diags_;
@@ -109,11 +110,18 @@ class Replay {
   }
 
   void check_plan() {
-    const size_t n = program_.nodes.size();
     if (program_.form != ir::Form::placed) complain(nullptr, "the program is not in placed form");
-    if (plan_.scratch_offsets.size() != n || plan_.scratch_bytes.size() != n)
-      complain(nullptr, fmt::format("the plan tells of the scratch of {} nodes, the program has {}",
-                                    plan_.scratch_offsets.size(), n));
+    if (plan_.scratch_offsets.size() != plan_.units.size())
+      complain(nullptr, fmt::format("the plan tells of the scratch of {} units, it has {}",
+                                    plan_.scratch_offsets.size(), plan_.units.size()));
+    size_t next = 0;
+    for (const Unit& unit : plan_.units) {
+      if (unit.first != next || unit.end <= unit.first)
+        return complain(nullptr, "the plan's units are not the program's nodes in order");
+      next = unit.end;
+    }
+    if (next != program_.nodes.size())
+      complain(nullptr, fmt::format("the plan runs {} nodes, the program has {}", next, program_.nodes.size()));
     if (plan_.align < kValueAlign || plan_.align % kValueAlign != 0 || plan_.align % target_.align != 0)
       complain(nullptr,
                fmt::format("the arena's base is aligned to {}, {} needs {}", plan_.align, target_.cpu, target_.align));
@@ -137,15 +145,30 @@ class Replay {
   void check_addresses() {
     if (!diags_.empty()) return;
     for (ValueId id : program_.inputs) check_value(nullptr, id);
-    for (size_t i = 0; i < program_.nodes.size(); ++i) {
+    for (size_t u = 0; u < plan_.units.size(); ++u) check_unit(plan_.units[u], plan_.scratch_offsets[u]);
+  }
+
+  void check_unit(const Unit& unit, int64_t scratch_offset) {
+    int64_t scratch_bytes = 0;
+    for (size_t i = unit.first; i < unit.end; ++i) {
       const Node& node = program_.nodes[i];
-      for (ValueId id : node.outputs) check_value(&node, id);
-      const int64_t bytes = scratch_needed(node);
-      if (plan_.scratch_bytes[i] != bytes)
-        complain(&node, fmt::format("{} bytes of scratch are planned, {} needed", plan_.scratch_bytes[i], bytes));
-      if (bytes > 0)
-        check_range(&node, "scratch", plan_.scratch_offsets[i], bytes, std::max<int64_t>(target_.align, 1));
+      scratch_bytes = std::max(scratch_bytes, scratch_needed(node));
+      for (ValueId id : node.outputs) {
+        const auto ring = unit.ring_rows.find(id);
+        if (ring == unit.ring_rows.end()) {
+          check_value(&node, id);
+        } else if (!program_[id].offset) {
+          complain(&node, fmt::format("the ring of %{} has no place in the arena", name(id)));
+        } else {
+          check_range(&node, "the ring of %" + name(id), begin(id), ring_end(unit, id) - begin(id), kValueAlign);
+        }
+      }
     }
+    const Node& node = program_.nodes[unit.first];
+    if (unit.scratch_bytes != scratch_bytes)
+      complain(&node, fmt::format("{} bytes of scratch are planned, {} needed", unit.scratch_bytes, scratch_bytes));
+    if (scratch_bytes > 0)
+      check_range(&node, "scratch", scratch_offset, scratch_bytes, std::max<int64_t>(target_.align, 1));
   }
 
   void write_inputs() {
@@ -219,32 +242,133 @@ class Replay {
            ir::elem_bytes(from.elem) == ir::elem_bytes(to.elem);
   }
 
-  void run_node(size_t i) {
-    const Node& node = program_.nodes[i];
+  void run_unit(size_t u) {
+    const Unit& unit = plan_.units[u];
+    const Node& last = program_.nodes[unit.end - 1];
     std::vector<ValueId> operands;
-    for (ValueId id : node.inputs)
-      if (id != ValueId::none && !program_[id].is_constant()) operands.push_back(id);
-    for (ValueId id : operands) expect(id, &node);
-    for (size_t r = 0; r < node.outputs.size(); ++r) data(node.outputs[r]) = result_data(node, r);
-    for (size_t r = 0; r < node.outputs.size(); ++r) {
-      for (size_t s = 0; s < r; ++s) expect_apart(&node, node.outputs[r], node.outputs[s]);
-      for (ValueId operand : operands)
-        if (!may_replace(node, operand, node.outputs[r])) expect_apart(&node, node.outputs[r], operand);
+    for (size_t i = unit.first; i < unit.end; ++i)
+      for (ValueId id : program_.nodes[i].inputs)
+        if (id != ValueId::none && !program_[id].is_constant() && !unit.ring_rows.contains(id)) operands.push_back(id);
+    for (ValueId id : operands) expect(id, &last);
+    for (size_t r = 0; r < last.outputs.size(); ++r) data(last.outputs[r]) = result_data(last, r);
+    bool in_order = unit.is_stream();
+    for (size_t r = 0; r < last.outputs.size(); ++r) {
+      for (size_t s = 0; s < r; ++s) expect_apart(&last, last.outputs[r], last.outputs[s]);
+      for (ValueId operand : operands) {
+        if (unit.is_stream() || may_replace(last, operand, last.outputs[r])) continue;
+        if (last.op->touches != nullptr && overlap(operand, last.outputs[r])) {
+          in_order = true;
+        } else {
+          expect_apart(&last, last.outputs[r], operand);
+        }
+      }
     }
-    use_scratch(i, operands);
-    for (ValueId id : node.outputs) store(id);
+    use_room(u, operands);
+    if (in_order) run_in_order(unit, plan_.scratch_offsets[u], operands);
+    for (ValueId id : last.outputs) store(id);
   }
 
-  void use_scratch(size_t i, const std::vector<ValueId>& operands) {
-    const Node& node = program_.nodes[i];
-    const int64_t bytes = scratch_needed(node);
-    if (bytes == 0) return;
-    const Run scratch{plan_.scratch_offsets[i], plan_.scratch_offsets[i] + bytes, ValueId::none, 0, node.name};
-    for (const auto* ids : {&operands, &node.outputs})
-      for (ValueId id : *ids)
-        if (scratch.meets(begin(id), end(id)))
-          complain(&node, fmt::format("scratch at {} overlaps %{} at {}", scratch.begin, name(id), begin(id)));
-    memory_.write(scratch);
+  int64_t row_bytes(ValueId id) const { return (end(id) - begin(id)) / program_.type(id).shape[1]; }
+  int64_t ring_end(const Unit& unit, ValueId id) const { return begin(id) + unit.ring_rows.at(id) * row_bytes(id); }
+
+  // Scratch and rings lie apart from each other, from operands and from results.
+  void use_room(size_t u, const std::vector<ValueId>& operands) {
+    const Unit& unit = plan_.units[u];
+    const Node& last = program_.nodes[unit.end - 1];
+    std::vector<Run> rooms;
+    if (unit.scratch_bytes > 0)
+      rooms.push_back(
+          {plan_.scratch_offsets[u], plan_.scratch_offsets[u] + unit.scratch_bytes, ValueId::none, 0, last.name});
+    for (const auto& [id, rows] : unit.ring_rows)
+      rooms.push_back({begin(id), ring_end(unit, id), ValueId::none, 0, name(id)});
+    for (size_t i = 0; i < rooms.size(); ++i) {
+      for (size_t j = 0; j < i; ++j)
+        if (rooms[i].meets(rooms[j].begin, rooms[j].end))
+          complain(&last, fmt::format("scratch at {} overlaps scratch at {}", rooms[i].begin, rooms[j].begin));
+      for (const auto* ids : {&operands, &last.outputs})
+        for (ValueId id : *ids)
+          if (rooms[i].meets(begin(id), end(id)))
+            complain(&last, fmt::format("scratch at {} overlaps %{} at {}", rooms[i].begin, name(id), begin(id)));
+      memory_.write(rooms[i]);
+    }
+  }
+
+  // A byte of the arena and whose data it holds.
+  struct Tag {
+    ValueId source = ValueId::none;
+    int64_t byte = 0;
+    bool operator==(const Tag&) const = default;
+  };
+
+  // Reads and writes of a unit in the order that its ops declare, over bytes that remember whose data they hold.
+  void run_in_order(const Unit& unit, int64_t scratch_offset, const std::vector<ValueId>& operands) {
+    tags_.assign(static_cast<size_t>(plan_.arena_bytes), Tag{});
+    for (ValueId id : operands)
+      for (const Run& r : data(id))
+        for (int64_t i = r.begin; i < r.end; ++i) tag(begin(id) + i) = {r.source, r.source_begin + i - r.begin};
+    if (!unit.is_stream()) {
+      turn(unit, scratch_offset, program_.nodes[unit.first], std::nullopt);
+    } else {
+      std::vector<int64_t> next(unit.end - unit.first, 0);
+      for (uint8_t which : unit.turns) {
+        if (which >= next.size() || next[which] >= rows(unit, which))
+          return complain(&program_.nodes[unit.first], "a turn makes a row that there is not");
+        turn(unit, scratch_offset, program_.nodes[unit.first + which], next[which]++);
+      }
+    }
+    for (ValueId id : program_.nodes[unit.end - 1].outputs)
+      for (int64_t i = 0; i < end(id) - begin(id); ++i)
+        if (tag(begin(id) + i) != Tag{id, i})
+          return complain(&program_.nodes[unit.end - 1], fmt::format("byte {} of %{} is not written", i, name(id)));
+  }
+
+  Tag& tag(int64_t address) { return tags_[static_cast<size_t>(address)]; }
+  int64_t rows(const Unit& unit, size_t which) const {
+    return program_.type(program_.nodes[unit.first + which].outputs[0]).shape[1];
+  }
+
+  int64_t address(const Unit& unit, ValueId id, int64_t byte) const {
+    const auto ring = unit.ring_rows.find(id);
+    if (ring == unit.ring_rows.end()) return begin(id) + byte;
+    const int64_t row = byte / row_bytes(id);
+    return begin(id) + row % ring->second * row_bytes(id) + byte % row_bytes(id);
+  }
+
+  // What byte `byte` of an operand is; data made in this unit is its own.
+  Tag wanted(const Unit& unit, ValueId id, int64_t byte) {
+    if (!unit.ring_rows.contains(id))
+      for (const Run& r : data(id))
+        if (r.begin <= byte && byte < r.end) return {r.source, r.source_begin + byte - r.begin};
+    return {id, byte};
+  }
+
+  void turn(const Unit& unit, int64_t scratch_offset, const Node& node, std::optional<int64_t> row) {
+    for (int64_t i = 0; i < scratch_needed(node); ++i) tag(scratch_offset + i) = Tag{};
+    const std::vector<ir::Touch> touches = node.op->touches(program_, node, target_, row);
+    for (size_t from = 0, to = 0; from < touches.size(); from = to) {
+      while (to < touches.size() && touches[to].step == touches[from].step) ++to;
+      for (size_t i = from; i < to; ++i)
+        if (!touches[i].write && !read_touch(unit, node, touches[i])) return;
+      for (size_t i = from; i < to; ++i)
+        if (touches[i].write)
+          for (int64_t b = touches[i].begin; b < touches[i].end; ++b) {
+            const ValueId id = node.outputs[touches[i].index];
+            tag(address(unit, id, b)) = {id, b};
+          }
+    }
+  }
+
+  bool read_touch(const Unit& unit, const Node& node, const ir::Touch& touch) {
+    const ValueId id = node.inputs[touch.index];
+    if (program_[id].is_constant()) return true;
+    for (int64_t b = touch.begin; b < touch.end; ++b) {
+      const Tag found = tag(address(unit, id, b));
+      if (found == wanted(unit, id, b)) continue;
+      complain(&node, fmt::format("byte {} of %{} was overwritten by {} before it is read", b, name(id),
+                                  found.source == ValueId::none ? "scratch" : "%" + name(found.source)));
+      return false;
+    }
+    return true;
   }
 
   const Program& program_;
@@ -252,6 +376,7 @@ class Replay {
   const target::Target& target_;
   std::vector<Runs> data_;  // of each value, from its own start
   Memory memory_;
+  std::vector<Tag> tags_;  // of each byte of the arena, while a unit runs in order
   Diags diags_;
 };
 

@@ -63,6 +63,7 @@ struct StreamFormat {
   Matrix (*unpack_depthwise)(const int32_t* words, const DepthwiseKernel&);
   int64_t (*planar_row_bytes)(int64_t columns);
   int64_t (*depthwise_work_bytes)(int64_t outputs);
+  int64_t depthwise_channels;  // of a block
 };
 
 // The streams that the microkernels of `isa` read; null where they read none.

@@ -133,7 +133,7 @@ TEST(Plan, AnomalyDetection) {
   const Plan plan = placed(g.p);
   EXPECT_EQ(plan.arena_bytes, 768);
   EXPECT_EQ(plan.lower_bound_bytes, 768);
-  EXPECT_EQ(plan.peak_node, 0u);
+  EXPECT_EQ(plan.peak_unit, 0u);
 }
 
 TEST(Plan, KeywordSpotting) {
@@ -148,7 +148,7 @@ TEST(Plan, VisualWakeWords) {
   const Plan plan = placed(g.p);
   EXPECT_EQ(plan.arena_bytes, 55296);
   EXPECT_EQ(plan.lower_bound_bytes, 55296);
-  EXPECT_EQ(plan.peak_node, 2u);
+  EXPECT_EQ(plan.peak_unit, 2u);
 }
 
 // ResNet-8: three residual blocks; the shortcut convolution of a block comes last in the given order.
@@ -188,7 +188,7 @@ TEST(Plan, InputIsTheOutputAndNoNodes) {
   g.out(g.in(7));
   const Plan plan = placed(g.p);
   EXPECT_EQ(plan.arena_bytes, 7);
-  EXPECT_EQ(plan.peak_node, 0u);
+  EXPECT_EQ(plan.peak_unit, 0u);
   EXPECT_NE(memory_map(g.p, plan), "");
 }
 
@@ -414,7 +414,7 @@ class Machine {
 
   void run_node(size_t i) {
     const Node& n = p_.nodes[i];
-    std::fill_n(arena_.begin() + std::max<int64_t>(0, plan_.scratch_offsets[i]), plan_.scratch_bytes[i], uint8_t{0xa5});
+    std::fill_n(arena_.begin() + std::max<int64_t>(0, plan_.scratch_offsets[i]), plan_.units[i].scratch_bytes, uint8_t{0xa5});
     if (n.op == &kEach) return run_each(n);
     if (n.op == &kWork) {
       std::vector<std::vector<uint8_t>> y;
@@ -652,7 +652,7 @@ TEST(VerifyPlacement, Scratch) {
   untold.scratch_offsets.pop_back();
   EXPECT_NE(complaint(g.p, untold), "");
   Plan small = plan;
-  small.scratch_bytes[1] = 12;
+  small.units[1].scratch_bytes = 12;
   EXPECT_EQ(complaint(g.p, small), "work: 12 bytes of scratch are planned, 16 needed");
   for (ValueId id : {g.p.inputs[0], g.p.nodes[0].outputs[0], g.p.outputs[0]}) {
     Plan over = plan;
@@ -699,7 +699,7 @@ TEST(MemoryMap, MarksThePeak) {
   const std::string map = memory_map(g.p, plan);
   EXPECT_EQ(map,
             "arena 160 bytes, lower bound 160, base aligned to 4\n"
-            "# kept or read   + written   ~ scratch   . free   < peak\n"
+            "# kept or read   + written   ~ scratch, rings   . free   < peak   a + b: by rows in turns\n"
             "   0 work n0                             112 |###################~~~~~.........+++++++++++....|\n"
             "   1 work n1                             160 |###################+++++++++++++++#########~~~~~| <\n");
   for (size_t at = 0; at < map.size(); at = map.find('\n', at) + 1) EXPECT_LE(map.find('\n', at) - at, 100u);

@@ -575,6 +575,11 @@ KernelStruct shape_struct(const Geometry& g, int64_t zx) {
            {"input_zero", zx}}};
 }
 
+KernelStruct output_struct(const Program& p, const Node& node) {
+  const Bounds bounds = clamp_bounds(node);
+  return {"f8k::Output", {{"zero", p.type(node.outputs[0]).quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}};
+}
+
 // Room for the rows of a window: one instantiation of a kernel for all usual heights.
 std::string max_rows(const Geometry& g) {
   return std::to_string(g.kernel_h <= 4 ? 4 : g.kernel_h <= 16 ? 16 : g.kernel_h);
@@ -610,10 +615,8 @@ KernelStruct depthwise_struct(const Geometry& image, int64_t zx) {
 
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
-  const Bounds bounds = clamp_bounds(node);
   const KernelStruct shape = shape_struct(flattened(g), p.type(node.inputs[0]).quant->zero);
-  const KernelStruct out{"f8k::Output",
-                         {{"zero", p.type(node.outputs[0]).quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}};
+  const KernelStruct out = output_struct(p, node);
   const KernelArg scratch =
       scratch_bytes(p, node, target) > 0 ? KernelArg{KernelScratch{}} : KernelArg{KernelPointer{ValueId::none}};
   if (node.attrs.has("stream") && g.depthwise())
@@ -640,6 +643,93 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   return {call};
 }
 
+// What the window of output pixel (oy, ox) covers of the input, row by row.
+void add_window(const Geometry& g, int64_t n, int64_t oy, int64_t ox, int64_t step, std::vector<Touch>& all) {
+  const int64_t ix = ox * g.stride_w - g.left;
+  const int64_t from = std::max<int64_t>(ix, 0);
+  const int64_t to = std::min(ix + (g.kernel_w - 1) * g.dilation_w + 1, g.in_w);
+  for (int64_t ky = 0; ky < g.kernel_h && from < to; ++ky) {
+    const int64_t iy = oy * g.stride_h - g.top + ky * g.dilation_h;
+    const int64_t row = (n * g.in_h + iy) * g.in_w;
+    if (iy >= 0 && iy < g.in_h) all.push_back({step, false, 0, (row + from) * g.ins, (row + to) * g.ins});
+  }
+}
+
+// Appends the pixels of one row, of channels [from, to) of `channels`; `row` counts image rows, or columns.
+void add_pixels(const Geometry& image, bool by_columns, bool write, int64_t n, int64_t row, int64_t from, int64_t to,
+                int64_t step, std::vector<Touch>& all) {
+  const int64_t height = write ? image.out_h : image.in_h;
+  const int64_t width = write ? image.out_w : image.in_w;
+  const int64_t channels = write ? image.outs : image.ins;
+  for (int64_t i = 0; i < (by_columns ? height : width); ++i) {
+    const int64_t pixel = n * height * width + (by_columns ? i * width + row : row * width + i);
+    all.push_back({step, write, 0, pixel * channels + from, pixel * channels + to});
+  }
+}
+
+// Block of channels by block: each input row is read when the first window needs it, or, in a single row, again.
+std::vector<Touch> depthwise_touches(const Geometry& image, int64_t block, std::optional<int64_t> row) {
+  const Geometry g = row ? image : as_rows_run(image);
+  const bool by_columns = !row && image.depthwise_by_columns();
+  const int64_t slots = (g.kernel_h - 1) * g.dilation_h + 1;
+  std::vector<Touch> all;
+  int64_t step = 0;
+  for (int64_t n = 0; n < g.batch; ++n)
+    for (int64_t c = 0; c < g.ins; c += block) {
+      const int64_t end = std::min(c + block, g.ins);
+      int64_t next = 0;
+      for (int64_t oy = row.value_or(0); oy < (row ? *row + 1 : g.out_h); ++oy, ++step) {
+        const int64_t first = oy * g.stride_h - g.top;
+        for (next = std::max(next, first); next < std::min(first + slots, g.in_h); ++next)
+          add_pixels(image, by_columns, false, n, next, c, end, step, all);
+        add_pixels(image, by_columns, true, n, oy, c * g.group_outs(), end * g.group_outs(), step, all);
+      }
+    }
+  return all;
+}
+
+// Pixel by pixel. A matrix stream's kernel loads the windows before it writes the channels, of a few pixels at once:
+// that only moves reads before writes. The others write channels while they still read the window.
+std::vector<Touch> touches(const Program& p, const Node& node, const target::Target& target,
+                           std::optional<int64_t> row) {
+  const Geometry g = row ? geometry(p, node) : flattened(geometry(p, node));
+  const bool loads_first = node.attrs.has("stream");
+  if (loads_first && g.depthwise())
+    return depthwise_touches(g, target::stream_format(target.isa)->depthwise_channels, row);
+  const int64_t passes = loads_first ? g.groups : 1;
+  const int64_t outs = g.outs / passes;
+  std::vector<Touch> all;
+  int64_t step = 0;
+  for (int64_t n = 0; n < g.batch; ++n)
+    for (int64_t oy = row.value_or(0); oy < (row ? *row + 1 : g.out_h); ++oy)
+      for (int64_t pass = 0; pass < passes; ++pass)
+        for (int64_t ox = 0; ox < g.out_w; ++ox, step += 2) {
+          const int64_t y = ((n * g.out_h + oy) * g.out_w + ox) * g.outs + pass * outs;
+          if (loads_first) add_window(g, n, oy, ox, step, all);
+          all.push_back({step, true, 0, y, y + outs});
+          if (!loads_first) add_window(g, n, oy, ox, step + 1, all);
+        }
+  return all;
+}
+
+std::optional<KernelCall> rows(const Program& p, const Node& node, const target::Target& target) {
+  const Geometry g = geometry(p, node);
+  if (!node.attrs.has("stream") || g.depthwise_by_columns()) return std::nullopt;
+  if (g.depthwise())
+    return KernelCall{.function = "f8k::DepthwiseStream",
+                      .header = "ops/conv2d/depthwise_stream.kernel.h",
+                      .template_args = {},
+                      .args = {depthwise_struct(g, p.type(node.inputs[0]).quant->zero), output_struct(p, node),
+                               KernelRows{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelScratch{},
+                               KernelRows{node.outputs[0]}}};
+  return KernelCall{.function = "f8k::Conv2dStream",
+                    .header = "ops/conv2d/conv2d_stream.kernel.h",
+                    .template_args = {max_rows(g)},
+                    .args = {shape_struct(g, p.type(node.inputs[0]).quant->zero), output_struct(p, node),
+                             KernelRows{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelScratch{},
+                             KernelInt{"extra_at", buffer_bytes(g, target)}, KernelRows{node.outputs[0]}}};
+}
+
 int64_t macs(const Program& p, const Node& node) {
   const Geometry g = geometry(p, node);
   return g.batch * g.out_h * g.out_w * g.outs * g.kernel_h * g.segment();
@@ -657,6 +747,8 @@ constexpr OpDef op_conv2d = {
     .channels = &kWeightedChannels,
     .simplify = absorb_pad,
     .pack = pack,
+    .touches = touches,
+    .rows = rows,
     .calls = calls,
     .scratch_bytes = scratch_bytes,
     .macs = macs,

@@ -15,6 +15,7 @@
 #include "core/clamp_elements.h"
 #include "core/planar.h"
 #include "core/requantize.h"
+#include "core/rows.h"
 
 namespace f8k {
 inline namespace v0_1 {
@@ -70,21 +71,32 @@ inline int32_t depthwise_channels_from(const DepthwiseShape& s, int32_t c, int32
   return s.ins - c < block ? s.ins - c : block;
 }
 
-// One output row from pointers to its kernel_h input rows, null for padding.
+// The same kernel one output row at a time, normal orientation: planar rows are made for each anew.
 template <class Isa>
-void depthwise_stream_row(const DepthwiseShape& s, const Output& out, const int8_t* const* rows, const int32_t* stream,
-                          int8_t* scratch_bytes, int8_t* y) {
-  const PlanarShape p = planar_shape(s);
-  const DepthwiseScratch<Isa> scratch(s, p, scratch_bytes, s.kernel_h);
-  for (int32_t c = 0; c < s.ins; c += Isa::kDepthwiseChannels) {
-    const int32_t channels = depthwise_channels_from(s, c, Isa::kDepthwiseChannels);
-    for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
-      scratch.places[ky] = ky * scratch.row_bytes;
-      Isa::planar(p, rows[ky] == nullptr ? nullptr : rows[ky] + c, channels, scratch.planar + scratch.places[ky]);
+struct DepthwiseStream {
+  const DepthwiseShape& s;
+  const Output& out;
+  Rows x;
+  const int32_t* stream;
+  int8_t* scratch_bytes;
+  Rows y;
+
+  void row(int32_t oy) const {
+    const PlanarShape p = planar_shape(s);
+    const DepthwiseScratch<Isa> scratch(s, p, scratch_bytes, s.kernel_h);
+    const int32_t* block = stream;
+    for (int32_t c = 0; c < s.ins; c += Isa::kDepthwiseChannels) {
+      const int32_t channels = depthwise_channels_from(s, c, Isa::kDepthwiseChannels);
+      int32_t iy = oy * s.stride_h - s.pad_top;
+      for (int32_t ky = 0; ky < s.kernel_h; ++ky, iy += s.dilation_h) {
+        const int8_t* row = x.row(iy);
+        scratch.places[ky] = ky * scratch.row_bytes;
+        Isa::planar(p, row == nullptr ? nullptr : row + c, channels, scratch.planar + scratch.places[ky]);
+      }
+      block = depthwise_block_row<Isa>(s, p, out, block, channels, scratch, y.row(oy) + c * s.multiplier);
     }
-    stream = depthwise_block_row<Isa>(s, p, out, stream, channels, scratch, y + c * s.multiplier);
   }
-}
+};
 
 // All rows of one block of channels: x, y at its first channel. The ring has a slot for each row from a window's first
 // to its last; padding enters it like any row. When the last is in, the slot to come holds the first.

@@ -219,6 +219,6 @@ int64_t depthwise_work_bytes(int64_t outputs) { return dsp::depthwise_work_bytes
 
 const StreamFormat kDspStreams = {buffer_bytes,     pack_matrix,         unpack_matrix,  buffer_bytes,
                                   pack_matrix,      unpack_matrix,       pack_depthwise, unpack_depthwise,
-                                  planar_row_bytes, depthwise_work_bytes};
+                                  planar_row_bytes, depthwise_work_bytes, dsp::kDepthwiseChannels};
 
 }  // namespace fold8::target

@@ -194,6 +194,6 @@ int64_t depthwise_work_bytes(int64_t) { return 0; }
 
 const StreamFormat kMveStreams = {buffer_bytes,     pack_pixels,         unpack_pixels,  rows_buffer_bytes,
                                   pack_rows,        unpack_rows,         pack_depthwise, unpack_depthwise,
-                                  planar_row_bytes, depthwise_work_bytes};
+                                  planar_row_bytes, depthwise_work_bytes, mve::kDepthwiseChannels};
 
 }  // namespace fold8::target
