@@ -213,6 +213,39 @@ KernelCall binary_call(const Program& p, const Node& node, const std::string& fu
   return call;
 }
 
+std::vector<Touch> touches_binary(const Program& p, const Node& node, const target::Target&,
+                                  std::optional<int64_t> row) {
+  const Shape& shape = p.type(node.outputs[0]).shape;
+  int64_t begin = 0;
+  int64_t end = elem_count(shape);
+  if (row) {
+    const int64_t width = end / shape[1];
+    begin = *row * width;
+    end = begin + width;
+  }
+  std::vector<Touch> all;
+  for (int64_t i = begin; i < end; ++i) {
+    for (size_t operand : {0, 1}) all.push_back({i, false, operand, i, i + 1});
+    all.push_back({i, true, 0, i, i + 1});
+  }
+  return all;
+}
+
+std::optional<KernelCall> binary_rows(const Program& p, const Node& node, const std::vector<KernelCall>& calls,
+                                      const std::string& object) {
+  const Type& y = p.type(node.outputs[0]);
+  for (ValueId id : node.inputs)
+    if (p[id].is_constant() || p.type(id).shape != y.shape) return std::nullopt;
+  if (calls.size() != 1) return std::nullopt;
+  KernelCall call = calls[0];
+  call.function = object;
+  for (KernelArg& arg : call.args) {
+    if (auto* elems = std::get_if<KernelInt>(&arg)) elems->value = y.elems() / y.shape[1];
+    if (const auto* pointer = std::get_if<KernelPointer>(&arg)) arg = KernelRows{pointer->value};
+  }
+  return call;
+}
+
 // ---- add and sub
 
 namespace {

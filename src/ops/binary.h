@@ -66,6 +66,15 @@ ir::KernelCall binary_call(const ir::Program& program, const ir::Node& node, con
                            const std::string& header, std::vector<std::string> signs, ir::KernelStruct arithmetic,
                            bool swapped);
 
+// Element by element, one row of images [1, rows, ...] or all of it.
+std::vector<ir::Touch> touches_binary(const ir::Program& program, const ir::Node& node, const target::Target& target,
+                                      std::optional<int64_t> row);
+
+// A call of `function`_elements as the object `object`, which makes a row at a time; nullopt where an operand is
+// broadcast or constant.
+std::optional<ir::KernelCall> binary_rows(const ir::Program& program, const ir::Node& node,
+                                          const std::vector<ir::KernelCall>& calls, const std::string& object);
+
 // ---- add and sub: y = zy + R(Ra((a - za) << 20) +- Rb((b - zb) << 20))
 
 Result<std::vector<ir::Type>> infer_sum(const ir::Program& program, const ir::Node& node);

@@ -88,10 +88,11 @@ bool safe_in_place(const Program& p, const std::vector<Access>& all, ValueId ope
 }
 
 void find_trails(const Program& p, const target::Target& target, Unit& unit) {
+  const bool says_it_all = !unit.is_stream() && p.nodes[unit.first].op->has(ir::trait::elementwise);
   const bool ordered = std::all_of(p.nodes.begin() + static_cast<std::ptrdiff_t>(unit.first),
                                    p.nodes.begin() + static_cast<std::ptrdiff_t>(unit.end),
                                    [](const Node& n) { return n.op->touches != nullptr; });
-  if (!ordered) return;
+  if (says_it_all || !ordered) return;
   const std::vector<Access> all = accesses_of(p, target, unit);
   const ValueId result = p.nodes[unit.end - 1].outputs[0];
   std::vector<ValueId> seen;

@@ -7,6 +7,7 @@
 
 #include "core/broadcast.h"
 #include "core/requantize.h"
+#include "core/rows.h"
 
 namespace f8k {
 inline namespace v0_1 {
@@ -40,6 +41,21 @@ inline void sum_elements(int32_t elems, const Sum& s, const Output& out, const i
     y[i] = requantize<Isa>(kBigSign * b + kSmallSign * a, Rescale{s.multiplier, s.shift}, out);
   }
 }
+
+// A row at a time.
+template <class Isa, int kBigSign, int kSmallSign, int kBigStep, int kSmallStep>
+struct SumRows {
+  int32_t elems;
+  const Sum& s;
+  const Output& out;
+  Rows big;
+  Rows small;
+  Rows y;
+
+  void row(int32_t i) const {
+    sum_elements<Isa, kBigSign, kSmallSign, kBigStep, kSmallStep>(elems, s, out, big.row(i), small.row(i), y.row(i));
+  }
+};
 
 template <class Isa, int kBigSign, int kSmallSign, int kBigStep, int kSmallStep>
 void sum_broadcast(const BroadcastShape& shape, const Sum& s, const Output& out, const int8_t* big, const int8_t* small,

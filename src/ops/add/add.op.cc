@@ -32,6 +32,10 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   return calls_sum(p, node, 1);
 }
 
+std::optional<KernelCall> rows(const Program& p, const Node& node, const target::Target& target) {
+  return binary_rows(p, node, calls(p, node, target), "f8k::SumRows");
+}
+
 }  // namespace
 
 constexpr OpDef op_add = {
@@ -42,6 +46,8 @@ constexpr OpDef op_add = {
     .integerize = integerize_sum,
     .evaluate = evaluate,
     .permute_through = permute_binary,
+    .touches = touches_binary,
+    .rows = rows,
     .calls = calls,
 };
 static_assert(complete(op_add));

@@ -40,6 +40,10 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   return calls_sum(p, node, -1);
 }
 
+std::optional<KernelCall> rows(const Program& p, const Node& node, const target::Target& target) {
+  return binary_rows(p, node, calls(p, node, target), "f8k::SumRows");
+}
+
 }  // namespace
 
 constexpr OpDef op_sub = {
@@ -50,6 +54,8 @@ constexpr OpDef op_sub = {
     .integerize = integerize_sum,
     .evaluate = evaluate,
     .permute_through = permute_binary,
+    .touches = touches_binary,
+    .rows = rows,
     .calls = calls,
 };
 static_assert(complete(op_sub));
