@@ -254,7 +254,9 @@ class Source {
     for (const KernelCall& call : list) {
       const Arguments a = arguments(call, u, "p");
       headers.push_back(call.header);
-      const std::string line = fmt::format("{}({});", instantiation(call), a.list);
+      const std::string line =
+          call.is_object ? fmt::format("static constexpr {} op{{{}}};\n    op.run(arena);", instantiation(call), a.list)
+                         : fmt::format("{}({});", instantiation(call), a.list);
       out += a.structs.empty() ? fmt::format("  {}\n", line) : fmt::format("  {{\n{}    {}\n  }}\n", a.structs, line);
     }
     return out;
@@ -267,18 +269,18 @@ class Source {
     for (size_t i = unit.first; i < unit.end; ++i) {
       const Node& node = p_.nodes[i];
       const std::optional<KernelCall> call = node.op->rows(p_, node, target_);
-      require(call.has_value(), "a node in a stream works by rows");
+      require(call.has_value() && call->is_object, "a node in a stream works by rows");
       headers.push_back(call->header);
       const std::string name = fmt::format("op{}", i - unit.first);
       const Arguments a = arguments(*call, u, name + "_p");
       comments += comment(node);
-      objects += fmt::format("{}    const {} {}{{{}}};\n", a.structs, instantiation(*call), name, a.list);
+      objects += fmt::format("{}    static constexpr {} {}{{{}}};\n", a.structs, instantiation(*call), name, a.list);
       names += ", " + name;
     }
     headers.push_back("core/rows.h");
     return fmt::format(
         "{}  // row by row, in turns\n  {{\n    static constexpr uint8_t turns[] = {{{}}};\n{}"
-        "    f8k::run_rows(turns, {}{});\n  }}\n",
+        "    f8k::run_rows(arena, turns, {}{});\n  }}\n",
         comments, fmt::join(unit.turns, ","), objects, unit.turns.size(), names);
   }
 
@@ -303,7 +305,7 @@ class Source {
         a.structs += fmt::format("    static constexpr {} {}{{{}}};\n", literal->type, name, fields(*literal));
         a.list += name;
       } else {
-        a.list += argument(call.args[i], unit);
+        a.list += argument(call.args[i], unit, call.is_object);
       }
     }
     return a;
@@ -316,22 +318,24 @@ class Source {
     return out;
   }
 
-  std::string argument(const KernelArg& arg, size_t unit) const {
+  std::string argument(const KernelArg& arg, size_t unit, bool of_object) const {
     struct Writer {
       const Source& source;
       size_t unit;
+      bool of_object;
       std::string operator()(const KernelInt& i) const { return fmt::format("/*{}*/ {}", i.name, i.value); }
       std::string operator()(const KernelFloat& f) const { return fmt::format("/*{}*/ {:a}f", f.name, f.value); }
       std::string operator()(const KernelStruct&) const {
         throw CompilerBug("a parameter struct is named, not written in place");
       }
       std::string operator()(const KernelPointer& pointer) const { return source.address(pointer.value); }
-      std::string operator()(const KernelRows& rows) const { return source.rows(rows.value, unit); }
-      std::string operator()(const KernelScratch&) const {
-        return fmt::format("f8k::at<int8_t>(arena, {})", source.plan_.scratch_offsets[unit]);
+      std::string operator()(const KernelRows& rows) const { return source.rows(rows, unit); }
+      std::string operator()(const KernelScratch& scratch) const {
+        const int64_t offset = std::max<int64_t>(source.plan_.scratch_offsets[unit], 0) + scratch.from;
+        return of_object ? fmt::format("/*scratch*/ {}", offset) : fmt::format("f8k::at<int8_t>(arena, {})", offset);
       }
     };
-    return std::visit(Writer{*this, unit}, arg);
+    return std::visit(Writer{*this, unit, of_object}, arg);
   }
 
   std::string address(ValueId id) const {
@@ -340,12 +344,10 @@ class Source {
     return fmt::format("f8k::at<{}>(arena, {})", c_type(p_.type(id).elem), *p_[id].offset);
   }
 
-  std::string rows(ValueId id, size_t unit) const {
-    const int64_t count = p_.type(id).shape[1];
-    const auto ring = plan_.units[unit].ring_rows.find(id);
-    const int64_t held = ring == plan_.units[unit].ring_rows.end() ? count : ring->second;
-    return fmt::format("f8k::Rows{{{}, /*row_bytes*/ {}, /*count*/ {}, /*held*/ {}}}", address(id),
-                       static_cast<int64_t>(p_.type(id).bytes()) / count, count, held);
+  std::string rows(const KernelRows& r, size_t unit) const {
+    const auto ring = plan_.units[unit].ring_rows.find(r.value);
+    return fmt::format("f8k::Rows{{/*at*/ {}, /*row_bytes*/ {}, /*count*/ {}, /*held*/ {}}}", *p_[r.value].offset,
+                       r.row_bytes, r.count, ring == plan_.units[unit].ring_rows.end() ? r.count : ring->second);
   }
 
   std::string trace(const Node& node, size_t index) const {

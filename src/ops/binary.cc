@@ -240,9 +240,11 @@ std::optional<KernelCall> binary_rows(const Program& p, const Node& node, const 
   KernelCall call = calls[0];
   call.function = object;
   for (KernelArg& arg : call.args) {
-    if (auto* elems = std::get_if<KernelInt>(&arg)) elems->value = y.elems() / y.shape[1];
-    if (const auto* pointer = std::get_if<KernelPointer>(&arg)) arg = KernelRows{pointer->value};
+    const int64_t width = y.elems() / y.shape[1];
+    if (auto* elems = std::get_if<KernelInt>(&arg)) elems->value = width;
+    if (const auto* pointer = std::get_if<KernelPointer>(&arg)) arg = KernelRows{pointer->value, y.shape[1], width};
   }
+  call.is_object = true;
   return call;
 }
 

@@ -52,8 +52,9 @@ struct SumRows {
   Rows small;
   Rows y;
 
-  void row(int32_t i) const {
-    sum_elements<Isa, kBigSign, kSmallSign, kBigStep, kSmallStep>(elems, s, out, big.row(i), small.row(i), y.row(i));
+  void row(uint8_t* arena, int32_t image, int32_t i) const {
+    sum_elements<Isa, kBigSign, kSmallSign, kBigStep, kSmallStep>(elems, s, out, big.row(arena, image, i),
+                                                                  small.row(arena, image, i), y.row(arena, image, i));
   }
 };
 

@@ -6,6 +6,7 @@
 // same kernel under different pointers.
 #pragma once
 
+#include "core/address.h"
 #include "core/copy_bytes.h"
 #include "core/requantize.h"
 #include "core/rows.h"
@@ -25,22 +26,13 @@ struct ConvShape {
   int32_t input_zero;
 };
 
-inline Rows conv_input(const ConvShape& s, const int8_t* x) {
-  return {const_cast<int8_t*>(x), s.in_w * s.ins, s.in_h, s.in_h};  // rows are only read
-}
-inline Rows conv_output(const ConvShape& s, int8_t* y) { return {y, s.out_w * s.outs, s.out_h, s.out_h}; }
-
-// Input row `iy` of the image at x, or null where it is padding.
-inline const int8_t* conv_input_row(const ConvShape& s, const int8_t* x, int32_t iy) {
-  return iy < 0 || iy >= s.in_h ? nullptr : x + iy * s.in_w * s.ins;
-}
-
 // rows[ky]: the input row under row ky of the windows of output row oy. Whether all are inside the image.
-inline bool conv_rows(const ConvShape& s, const Rows& x, int32_t oy, const int8_t** rows) {
+inline bool conv_rows(const ConvShape& s, const Rows& x, uint8_t* arena, int32_t image, int32_t oy,
+                      const int8_t** rows) {
   bool inside = true;
   int32_t iy = oy * s.stride_h - s.pad_top;
   for (int32_t ky = 0; ky < s.kernel_h; ++ky, iy += s.dilation_h) {
-    rows[ky] = x.row(iy);
+    rows[ky] = x.row(arena, image, iy);
     inside = inside && rows[ky] != nullptr;
   }
   return inside;
@@ -60,8 +52,8 @@ inline void conv_gather(const ConvShape& s, const int8_t* row, int32_t ix, int32
   }
 }
 
-// w: per group, per row group of Isa::kGemmOrder, per ky: the block of [out_block][kernel_w * group_ins]. patch:
-// window_bytes of scratch, used where a window is not contiguous bytes of its rows; null when no window is.
+// w: per group, per row group of Isa::kGemmOrder, per ky: the block of [out_block][kernel_w * group_ins]. patch_at:
+// window_bytes of scratch, used where a window is not contiguous bytes of its rows. kMaxRows: kernel_h or more.
 template <class Isa, bool kPerChannel, int32_t kMaxRows>
 struct Conv2d {
   const ConvShape& s;
@@ -70,17 +62,20 @@ struct Conv2d {
   const int8_t* w;
   const int32_t* kernel_sum;
   const Rescale* rescales;
-  int8_t* patch;
+  int32_t patch_at;
   Rows y;
 
-  void row(int32_t oy) const {
+  void run(uint8_t* arena) const { all_rows(arena, s.batch, *this); }
+
+  void row(uint8_t* arena, int32_t image, int32_t oy) const {
     constexpr int32_t kOuts = Isa::kGemmOrder.out_block;
     const int8_t* rows[kMaxRows];
-    conv_rows(s, x, oy, rows);
+    conv_rows(s, x, arena, image, oy, rows);
+    int8_t* const patch = at<int8_t>(arena, patch_at);
     const int32_t segment = s.kernel_w * s.group_ins;
     const int32_t block_bytes = static_cast<int32_t>(Isa::kGemmOrder.bytes(kOuts, segment));
     const bool contiguous = s.groups == 1 && (s.dilation_w == 1 || s.kernel_w == 1);
-    int8_t* to = y.row(oy);
+    int8_t* to = y.row(arena, image, oy);
     int32_t ix = -s.pad_left;
     for (int32_t ox = 0; ox < s.out_w; ++ox, ix += s.stride_w) {
       const bool inside = contiguous && ix >= 0 && ix + s.kernel_w <= s.in_w;
@@ -109,17 +104,6 @@ struct Conv2d {
     }
   }
 };
-
-// kMaxRows: kernel_h or more.
-template <class Isa, bool kPerChannel, int32_t kMaxRows>
-void conv2d(const ConvShape& s, const Output& out, const int8_t* x, const int8_t* w, const int32_t* kernel_sum,
-            const Rescale* rescales, int8_t* patch, int8_t* y) {
-  for (int32_t b = 0; b < s.batch; ++b, x += s.in_h * s.in_w * s.ins, y += s.out_h * s.out_w * s.outs) {
-    const Conv2d<Isa, kPerChannel, kMaxRows> image{s,        out,   conv_input(s, x), w, kernel_sum,
-                                                   rescales, patch, conv_output(s, y)};
-    for (int32_t oy = 0; oy < s.out_h; ++oy) image.row(oy);
-  }
-}
 
 }  // namespace v0_1
 }  // namespace f8k

@@ -519,7 +519,7 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
 // A 1x1 convolution without stride or padding sees no rows: one row of all pixels leaves fewer tails.
 Geometry flattened(Geometry g) {
   const bool pointwise = g.kernel_h * g.kernel_w * g.stride_h * g.stride_w == 1 && !g.pads();
-  if (!pointwise) return g;
+  if (!pointwise || g.depthwise()) return g;
   g.in_w *= g.in_h * g.batch;
   g.out_w = g.in_w;
   g.batch = g.in_h = g.out_h = 1;
@@ -571,7 +571,9 @@ KernelStruct shape_struct(const Geometry& g, int64_t zx) {
            {"window_bytes", g.window()},
            {"row_loads", g.row_loads() ? 1 : 0},
            {"tap_loads", g.tap_loads() ? 1 : 0},
-           {"padding", g.reads_padding() ? g.group_ins() : 0},
+           {"padding", g.depthwise() && g.pads() ? g.ins
+                       : g.reads_padding()       ? g.group_ins()
+                                                 : 0},
            {"input_zero", zx}}};
 }
 
@@ -613,34 +615,42 @@ KernelStruct depthwise_struct(const Geometry& image, int64_t zx) {
            {"input_zero", zx}}};
 }
 
+// The kernel of this node over images of the sizes in `g`: its own, or flattened.
+KernelCall kernel(const Program& p, const Node& node, const target::Target& target, const Geometry& g) {
+  const bool stream = node.attrs.has("stream");
+  const int64_t zx = p.type(node.inputs[0]).quant->zero;
+  const KernelStruct shape = stream && g.depthwise() ? depthwise_struct(g, zx) : shape_struct(g, zx);
+  KernelCall call;
+  call.is_object = true;
+  call.args = {shape, output_struct(p, node), KernelRows{node.inputs[0], g.in_h, g.in_w * g.ins}};
+  for (size_t i = 1; i < node.inputs.size(); ++i) call.args.push_back(KernelPointer{node.inputs[i]});
+  call.args.push_back(KernelScratch{});
+  if (stream) {
+    call.function = g.depthwise() ? "f8k::DepthwiseStream" : "f8k::Conv2dStream";
+    call.header = g.depthwise() ? "ops/conv2d/depthwise_stream.kernel.h" : "ops/conv2d/conv2d_stream.kernel.h";
+    if (!g.depthwise()) {
+      call.template_args = {max_rows(g)};
+      call.args.push_back(KernelScratch{buffer_bytes(g, target)});
+    }
+  } else {
+    const char* per_channel = p.type(node.inputs[3]).elems() > 1 ? "true" : "false";
+    call.function = g.depthwise() ? "f8k::Depthwise" : "f8k::Conv2d";
+    call.header = g.depthwise() ? "ops/conv2d/depthwise.kernel.h" : "ops/conv2d/conv2d.kernel.h";
+    call.template_args = {per_channel, g.depthwise() ? std::to_string(g.kernel_h) : max_rows(g)};
+    if (g.depthwise()) call.template_args.push_back(std::to_string(g.kernel_w));
+  }
+  call.args.push_back(KernelRows{node.outputs[0], g.out_h, g.out_w * g.outs});
+  return call;
+}
+
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target& target) {
+  return {kernel(p, node, target, flattened(geometry(p, node)))};
+}
+
+std::optional<KernelCall> rows(const Program& p, const Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
-  const KernelStruct shape = shape_struct(flattened(g), p.type(node.inputs[0]).quant->zero);
-  const KernelStruct out = output_struct(p, node);
-  const KernelArg scratch =
-      scratch_bytes(p, node, target) > 0 ? KernelArg{KernelScratch{}} : KernelArg{KernelPointer{ValueId::none}};
-  if (node.attrs.has("stream") && g.depthwise())
-    return {{.function = "f8k::depthwise_stream",
-             .header = "ops/conv2d/depthwise_stream.kernel.h",
-             .template_args = {},
-             .args = {depthwise_struct(g, p.type(node.inputs[0]).quant->zero), out, KernelPointer{node.inputs[0]},
-                      KernelPointer{node.inputs[1]}, KernelScratch{}, KernelPointer{node.outputs[0]}}}};
-  if (node.attrs.has("stream"))
-    return {{.function = "f8k::conv2d_stream",
-             .header = "ops/conv2d/conv2d_stream.kernel.h",
-             .template_args = {max_rows(g)},
-             .args = {shape, out, KernelPointer{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelScratch{},
-                      KernelInt{"extra_at", buffer_bytes(g, target)}, KernelPointer{node.outputs[0]}}}};
-  KernelCall call{.function = g.depthwise() ? "f8k::depthwise" : "f8k::conv2d",
-                  .header = g.depthwise() ? "ops/conv2d/depthwise.kernel.h" : "ops/conv2d/conv2d.kernel.h",
-                  .template_args = {p.type(node.inputs[3]).elems() > 1 ? "true" : "false",
-                                    g.depthwise() ? std::to_string(g.kernel_h) : max_rows(g)},
-                  .args = {shape, out}};
-  for (ValueId operand : node.inputs) call.args.push_back(KernelPointer{operand});
-  if (g.depthwise()) call.template_args.push_back(std::to_string(g.kernel_w));
-  call.args.push_back(scratch);
-  call.args.push_back(KernelPointer{node.outputs[0]});
-  return {call};
+  if (node.attrs.has("stream") && g.depthwise_by_columns()) return std::nullopt;
+  return kernel(p, node, target, g);
 }
 
 // What the window of output pixel (oy, ox) covers of the input, row by row.
@@ -710,24 +720,6 @@ std::vector<Touch> touches(const Program& p, const Node& node, const target::Tar
           if (!loads_first) add_window(g, n, oy, ox, step + 1, all);
         }
   return all;
-}
-
-std::optional<KernelCall> rows(const Program& p, const Node& node, const target::Target& target) {
-  const Geometry g = geometry(p, node);
-  if (!node.attrs.has("stream") || g.depthwise_by_columns()) return std::nullopt;
-  if (g.depthwise())
-    return KernelCall{.function = "f8k::DepthwiseStream",
-                      .header = "ops/conv2d/depthwise_stream.kernel.h",
-                      .template_args = {},
-                      .args = {depthwise_struct(g, p.type(node.inputs[0]).quant->zero), output_struct(p, node),
-                               KernelRows{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelScratch{},
-                               KernelRows{node.outputs[0]}}};
-  return KernelCall{.function = "f8k::Conv2dStream",
-                    .header = "ops/conv2d/conv2d_stream.kernel.h",
-                    .template_args = {max_rows(g)},
-                    .args = {shape_struct(g, p.type(node.inputs[0]).quant->zero), output_struct(p, node),
-                             KernelRows{node.inputs[0]}, KernelPointer{node.inputs[1]}, KernelScratch{},
-                             KernelInt{"extra_at", buffer_bytes(g, target)}, KernelRows{node.outputs[0]}}};
 }
 
 int64_t macs(const Program& p, const Node& node) {

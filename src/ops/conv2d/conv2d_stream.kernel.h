@@ -35,25 +35,27 @@ void conv_load(const ConvShape& s, const int8_t* const* rows, bool whole, int32_
   }
 }
 
-// scratch, aligned to 4: the windows of Isa::kStreamPixels pixels as the Isa's microkernel reads them, and from its
-// byte extra_at on what conv_load() calls extra.
+// scratch_at, aligned to 4: the windows of Isa::kStreamPixels pixels as the Isa's microkernel reads them. extra_at:
+// what conv_load() calls extra. kMaxRows: kernel_h or more.
 template <class Isa, int32_t kMaxRows>
 struct Conv2dStream {
   const ConvShape& s;
   const Output& out;
   Rows x;
   const int32_t* stream;
-  int8_t* scratch;
+  int32_t scratch_at;
   int32_t extra_at;
   Rows y;
 
-  void row(int32_t oy) const {
+  void run(uint8_t* arena) const { all_rows(arena, s.batch, *this); }
+
+  void row(uint8_t* arena, int32_t image, int32_t oy) const {
     const int8_t* rows[kMaxRows];
-    const bool whole = conv_rows(s, x, oy, rows);
-    uint32_t* buffer = reinterpret_cast<uint32_t*>(scratch);
-    int8_t* extra = scratch + extra_at;
+    const bool whole = conv_rows(s, x, arena, image, oy, rows);
+    uint32_t* buffer = at<uint32_t>(arena, scratch_at);
+    int8_t* extra = at<int8_t>(arena, extra_at);
     fill_bytes(extra, s.input_zero, s.padding);
-    int8_t* const to = y.row(oy);
+    int8_t* const to = y.row(arena, image, oy);
     const int32_t* weights = stream;
     for (int32_t group = 0; group < s.groups; ++group, weights += weights[0]) {
       int8_t* pixel = to + group * s.group_outs;
@@ -71,16 +73,6 @@ struct Conv2dStream {
     if (out.lo > -128 || out.hi < 127) clamp_elements<Isa>(s.out_w * s.outs, out.lo, out.hi, to, to);
   }
 };
-
-// kMaxRows: kernel_h or more.
-template <class Isa, int32_t kMaxRows>
-void conv2d_stream(const ConvShape& s, const Output& out, const int8_t* x, const int32_t* stream, int8_t* scratch,
-                   int32_t extra_at, int8_t* y) {
-  for (int32_t b = 0; b < s.batch; ++b, x += s.in_h * s.in_w * s.ins, y += s.out_h * s.out_w * s.outs) {
-    const Conv2dStream<Isa, kMaxRows> image{s, out, conv_input(s, x), stream, scratch, extra_at, conv_output(s, y)};
-    for (int32_t oy = 0; oy < s.out_h; ++oy) image.row(oy);
-  }
-}
 
 }  // namespace v0_1
 }  // namespace f8k

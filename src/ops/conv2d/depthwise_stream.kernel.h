@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "core/address.h"
 #include "core/clamp_elements.h"
 #include "core/planar.h"
 #include "core/requantize.h"
@@ -71,33 +72,6 @@ inline int32_t depthwise_channels_from(const DepthwiseShape& s, int32_t c, int32
   return s.ins - c < block ? s.ins - c : block;
 }
 
-// The same kernel one output row at a time, normal orientation: planar rows are made for each anew.
-template <class Isa>
-struct DepthwiseStream {
-  const DepthwiseShape& s;
-  const Output& out;
-  Rows x;
-  const int32_t* stream;
-  int8_t* scratch_bytes;
-  Rows y;
-
-  void row(int32_t oy) const {
-    const PlanarShape p = planar_shape(s);
-    const DepthwiseScratch<Isa> scratch(s, p, scratch_bytes, s.kernel_h);
-    const int32_t* block = stream;
-    for (int32_t c = 0; c < s.ins; c += Isa::kDepthwiseChannels) {
-      const int32_t channels = depthwise_channels_from(s, c, Isa::kDepthwiseChannels);
-      int32_t iy = oy * s.stride_h - s.pad_top;
-      for (int32_t ky = 0; ky < s.kernel_h; ++ky, iy += s.dilation_h) {
-        const int8_t* row = x.row(iy);
-        scratch.places[ky] = ky * scratch.row_bytes;
-        Isa::planar(p, row == nullptr ? nullptr : row + c, channels, scratch.planar + scratch.places[ky]);
-      }
-      block = depthwise_block_row<Isa>(s, p, out, block, channels, scratch, y.row(oy) + c * s.multiplier);
-    }
-  }
-};
-
 // All rows of one block of channels: x, y at its first channel. The ring has a slot for each row from a window's first
 // to its last; padding enters it like any row. When the last is in, the slot to come holds the first.
 template <class Isa>
@@ -126,18 +100,42 @@ const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p, co
 }
 
 template <class Isa>
-void depthwise_stream(const DepthwiseShape& s, const Output& out, const int8_t* x, const int32_t* stream,
-                      int8_t* scratch, int8_t* y) {
-  const PlanarShape p = planar_shape(s);
-  for (int32_t b = 0; b < s.batch; ++b) {
-    const int32_t* block = stream;
-    for (int32_t c = 0; c < s.ins; c += Isa::kDepthwiseChannels)
-      block = depthwise_block<Isa>(s, p, out, x + c, block, depthwise_channels_from(s, c, Isa::kDepthwiseChannels),
-                                   scratch, y + c * s.multiplier);
-    x += s.in_h * s.in_w * s.ins;
-    y += s.out_h * s.out_w * s.ins * s.multiplier;
+struct DepthwiseStream {
+  const DepthwiseShape& s;
+  const Output& out;
+  Rows x;
+  const int32_t* stream;
+  int32_t scratch_at;
+  Rows y;
+
+  void run(uint8_t* arena) const {
+    const PlanarShape p = planar_shape(s);
+    for (int32_t image = 0; image < s.batch; ++image) {
+      const int32_t* block = stream;
+      for (int32_t c = 0; c < s.ins; c += Isa::kDepthwiseChannels)
+        block = depthwise_block<Isa>(s, p, out, x.row(arena, image, 0) + c, block,
+                                     depthwise_channels_from(s, c, Isa::kDepthwiseChannels),
+                                     at<int8_t>(arena, scratch_at), y.row(arena, image, 0) + c * s.multiplier);
+    }
   }
-}
+
+  // One output row, for an image whose rows are its rows: planar rows are made for it anew.
+  void row(uint8_t* arena, int32_t image, int32_t oy) const {
+    const PlanarShape p = planar_shape(s);
+    const DepthwiseScratch<Isa> scratch(s, p, at<int8_t>(arena, scratch_at), s.kernel_h);
+    const int32_t* block = stream;
+    for (int32_t c = 0; c < s.ins; c += Isa::kDepthwiseChannels) {
+      const int32_t channels = depthwise_channels_from(s, c, Isa::kDepthwiseChannels);
+      int32_t iy = oy * s.stride_h - s.pad_top;
+      for (int32_t ky = 0; ky < s.kernel_h; ++ky, iy += s.dilation_h) {
+        const int8_t* from = x.row(arena, image, iy);
+        scratch.places[ky] = ky * scratch.row_bytes;
+        Isa::planar(p, from == nullptr ? nullptr : from + c, channels, scratch.planar + scratch.places[ky]);
+      }
+      block = depthwise_block_row<Isa>(s, p, out, block, channels, scratch, y.row(arena, image, oy) + c * s.multiplier);
+    }
+  }
+};
 
 }  // namespace v0_1
 }  // namespace f8k
