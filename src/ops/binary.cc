@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
+#include "ops/affine.h"
 #include "ops/constants.h"
 
 namespace fold8::ops {
@@ -231,14 +233,17 @@ std::vector<Touch> touches_binary(const Program& p, const Node& node, const targ
   return all;
 }
 
-std::optional<KernelCall> binary_rows(const Program& p, const Node& node, const std::vector<KernelCall>& calls,
-                                      const std::string& object) {
+std::optional<KernelCall> binary_rows(const Program& p, const Node& node, const std::vector<KernelCall>& calls) {
+  constexpr std::string_view kPrefix = "f8k::", kSuffix = "_elements";
   const Type& y = p.type(node.outputs[0]);
   for (ValueId id : node.inputs)
     if (p[id].is_constant() || p.type(id).shape != y.shape) return std::nullopt;
   if (calls.size() != 1) return std::nullopt;
   KernelCall call = calls[0];
-  call.function = object;
+  require(call.function.starts_with(kPrefix) && call.function.ends_with(kSuffix), "equal shapes are one run");
+  call.function.replace(call.function.size() - kSuffix.size(), kSuffix.size(), "Rows");
+  char& initial = call.function[kPrefix.size()];
+  initial = static_cast<char>(std::toupper(static_cast<unsigned char>(initial)));
   for (KernelArg& arg : call.args) {
     const int64_t width = y.elems() / y.shape[1];
     if (auto* elems = std::get_if<KernelInt>(&arg)) elems->value = width;
@@ -276,21 +281,82 @@ SumRescales sum_rescales(const Program& p, const Node& node) {
 
 }  // namespace
 
-Result<std::vector<Type>> infer_sum(const Program& p, const Node& node) { return infer_binary(p, node, check_sum); }
+Result<std::vector<Type>> infer_sum(const Program& p, const Node& node) {
+  F8_CHECK(check_affine(node));
+  return infer_binary(p, node, check_sum);
+}
 Result<> integerize_sum(Program& p, Node& node) { return integerize_binary(p, node, check_sum); }
 
+namespace {
+
+// (a - za, b - zb) -> y - zy
+class SumRule {
+ public:
+  SumRule(const Program& p, const Node& node, int32_t sign_of_b) : r_(sum_rescales(p, node)), sign_(sign_of_b) {}
+  int32_t operator()(int32_t a, int32_t b) const {
+    const int32_t scaled_a = quant::apply(r_.a, a * (1 << kLeftShift));
+    const int32_t scaled_b = quant::apply(r_.b, b * (1 << kLeftShift));
+    return quant::apply(r_.y, scaled_a + sign_ * scaled_b);
+  }
+
+ private:
+  SumRescales r_;
+  int32_t sign_;
+};
+
+// The values that an operand can have, ascending.
+std::vector<int8_t> values_of(const Value& operand) {
+  std::vector<int8_t> values;
+  for (int x = -128; x < 128; ++x)
+    if (!operand.is_constant() || std::ranges::count(operand.constant->as<int8_t>(), x) != 0)
+      values.push_back(static_cast<int8_t>(x));
+  return values;
+}
+
+quant::RoundedSum rounded_sum(const Program& p, const Node& node, int32_t sign_of_b) {
+  const Value& a = p[node.inputs[0]];
+  const Value& b = p[node.inputs[1]];
+  const Quant& qa = *a.type.quant;
+  const Quant& qb = *b.type.quant;
+  const Quant& qy = *p.type(node.outputs[0]).quant;
+  const SumRule rule(p, node, sign_of_b);
+  const Bounds bounds = clamp_bounds(node);
+  quant::RoundedSum sum{values_of(a), values_of(b), {}, qa.scale() / qy.scale(), sign_of_b * qb.scale() / qy.scale(), 0,
+                        bounds.lo,    bounds.hi};
+  sum.intercept = qy.zero - sum.slope_a * qa.zero - sum.slope_b * qb.zero;
+  for (const int8_t x : sum.a)
+    for (const int8_t z : sum.b)
+      sum.y.push_back(
+          static_cast<int8_t>(quant::clamp(int64_t{qy.zero} + rule(x - qa.zero, z - qb.zero), bounds.lo, bounds.hi)));
+  return sum;
+}
+
+}  // namespace
+
+Result<> pack_sum(Program& p, Node& node, int32_t sign_of_b) {
+  set_affine(node, quant::find_affine(rounded_sum(p, node, sign_of_b)));
+  return ok;
+}
+
 void evaluate_sum(const Evaluation& e, int32_t sign_of_b) {
-  const SumRescales r = sum_rescales(e.program, e.node);
-  evaluate_binary(e, [&](int32_t a, int32_t b) {
-    const int32_t scaled_a = quant::apply(r.a, a * (1 << kLeftShift));
-    const int32_t scaled_b = quant::apply(r.b, b * (1 << kLeftShift));
-    return quant::apply(r.y, scaled_a + sign_of_b * scaled_b);
-  });
+  if (const auto affine = affine_of(e.node)) {
+    const int32_t za = e.in_type(0).quant->zero;
+    const int32_t zb = e.in_type(1).quant->zero;
+    const int32_t zy = e.out_type(0).quant->zero;
+    const Bounds bounds = clamp_bounds(e.node);
+    evaluate_binary(
+        e, [&](int32_t a, int32_t b) { return quant::apply(*affine, a + za, b + zb, bounds.lo, bounds.hi) - zy; });
+  } else {
+    evaluate_binary(e, SumRule(e.program, e.node, sign_of_b));
+  }
 }
 
 // The kernel's first operand is the one of the larger scale: its rescale by 1/2 is a shift.
 std::vector<KernelCall> calls_sum(const Program& p, const Node& node, int32_t sign_of_b) {
   if (p.type(node.outputs[0]).elems() == 0) return {};
+  if (const auto affine = affine_of(node))
+    return {binary_call(p, node, "f8k::affine", "core/affine.h", affine_template_args(node, *affine),
+                        affine_struct(*affine), /*swapped=*/false)};
   const Quant& a = *p.type(node.inputs[0]).quant;
   const Quant& b = *p.type(node.inputs[1]).quant;
   const SumRescales r = sum_rescales(p, node);

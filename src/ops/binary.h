@@ -70,15 +70,17 @@ ir::KernelCall binary_call(const ir::Program& program, const ir::Node& node, con
 std::vector<ir::Touch> touches_binary(const ir::Program& program, const ir::Node& node, const target::Target& target,
                                       std::optional<int64_t> row);
 
-// A call of `function`_elements as the object `object`, which makes a row at a time; nullopt where an operand is
-// broadcast or constant.
+// A call of "f8k::sum_elements" and the like as the object f8k::SumRows, which makes a row at a time; nullopt where an
+// operand is broadcast or constant.
 std::optional<ir::KernelCall> binary_rows(const ir::Program& program, const ir::Node& node,
-                                          const std::vector<ir::KernelCall>& calls, const std::string& object);
+                                          const std::vector<ir::KernelCall>& calls);
 
 // ---- add and sub: y = zy + R(Ra((a - za) << 20) +- Rb((b - zb) << 20))
 
 Result<std::vector<ir::Type>> infer_sum(const ir::Program& program, const ir::Node& node);
 Result<> integerize_sum(ir::Program& program, ir::Node& node);
+// The packed form: ops/affine.h.
+Result<> pack_sum(ir::Program& program, ir::Node& node, int32_t sign_of_b);
 void evaluate_sum(const ir::Evaluation& e, int32_t sign_of_b);
 std::vector<ir::KernelCall> calls_sum(const ir::Program& program, const ir::Node& node, int32_t sign_of_b);
 

@@ -14,7 +14,7 @@ struct PlantedResult {
   std::vector<std::string> failures;
 };
 
-// `cases`: those of linear. A missing bias or input offset has to show in the ones of small sums and results, named
+// `cases`: those made for the faults. A missing bias or input offset has to show in the ones of small sums and results, named
 // small..., and not only where it dwarfs the sum.
 PlantedResult run_planted_faults(const std::vector<Prepared>& cases);
 

@@ -6,6 +6,7 @@
 
 #include "core/planar.h"
 #include "core/requantize.h"
+#include "isa/dsp/affine.h"
 #include "isa/dsp/depthwise_asm.h"
 #include "isa/dsp/gemm.h"
 #include "isa/dsp/order.h"
@@ -30,6 +31,12 @@ struct Dsp : V7m {
     if (ins > 0) dot_2x4(word(x, ins), w, sum0, sum1);  // the weights beyond `ins` are zeros
     acc[0] = sum0;
     acc[1] = sum1;
+  }
+
+  template <int kShift, bool kClamp, int kStepA, int kStepB>
+  static void affine(int32_t elems, const Affine& f, const Output& out, const int8_t* a, const int8_t* b, int8_t* y) {
+    const int32_t base = standing_part<kStepA, kStepB>(f, a, b);
+    v7m::affine<dsp::Saturate<kShift>, kClamp, kStepA, kStepB>(elems, f, base, out, a, b, y);
   }
 
   // ---- matrix kernels that read a stream (isa/dsp/stream.h)

@@ -6,6 +6,7 @@
 
 #include "core/planar.h"
 #include "core/requantize.h"
+#include "isa/mve/affine.h"
 #include "isa/mve/depthwise.h"
 #include "isa/mve/gemm.h"
 #include "isa/mve/order.h"
@@ -29,6 +30,11 @@ struct Mve : V7m {
       sum = vmladavaq_p_s8(sum, vldrbq_z_s8(x + k, lanes), vldrbq_z_s8(w + k, lanes), lanes);
     }
     acc[0] = sum;
+  }
+
+  template <int kShift, bool kClamp, int kStepA, int kStepB>
+  static void affine(int32_t elems, const Affine& f, const Output& out, const int8_t* a, const int8_t* b, int8_t* y) {
+    mve::affine_run<kShift, kClamp, kStepA, kStepB>(elems, f, out, a, b, y);
   }
 
   // ---- matrix kernels that read a stream (isa/mve/stream.h)

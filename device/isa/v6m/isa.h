@@ -2,6 +2,7 @@
 // Portable C++17.
 #pragma once
 
+#include "isa/v6m/affine.h"
 #include "isa/v6m/order.h"
 #include "isa/v7m/isa.h"
 
@@ -33,6 +34,12 @@ struct V6m : V7m {
     const uint32_t rounded = rest + (1u << 30);
     const uint32_t carry = rounded < rest ? 1u : 0u;
     return static_cast<int32_t>(((static_cast<uint32_t>(high) + carry) << 1) | (rounded >> 31));
+  }
+
+  template <int kShift, bool kClamp, int kStepA, int kStepB>
+  static void affine(int32_t elems, const Affine& f, const Output& out, const int8_t* a, const int8_t* b, int8_t* y) {
+    const int32_t base = standing_part<kStepA, kStepB>(f, a, b) + (128 << kShift);
+    v6m::affine<kShift, kClamp, kStepA, kStepB>(elems, f, base, out, a, b, y);
   }
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/copy_bytes.h"
 #include "core/rescale.h"
+#include "isa/v7m/affine.h"
 #include "isa/v7m/order.h"
 
 namespace f8k {
@@ -22,6 +23,13 @@ struct V7m {
     int32_t sum = acc[0];
     for (int32_t k = 0; k < ins; ++k) sum += x[k] * w[k];
     acc[0] = sum;
+  }
+
+  // The elements of one run, core/affine.h.
+  template <int kShift, bool kClamp, int kStepA, int kStepB>
+  static void affine(int32_t elems, const Affine& f, const Output& out, const int8_t* a, const int8_t* b, int8_t* y) {
+    const int32_t base = standing_part<kStepA, kStepB>(f, a, b) + (128 << kShift);
+    v7m::affine<v7m::Saturate<kShift>, kClamp, kStepA, kStepB>(elems, f, base, out, a, b, y);
   }
 };
 

@@ -26,6 +26,8 @@ constexpr ImportRow kImports[] = {
     {"torch.ops.aten.add_.Scalar", kParams, import},
 };
 
+Result<> pack(Program& p, Node& node, const target::Target&) { return pack_sum(p, node, 1); }
+
 void evaluate(const Evaluation& e) { evaluate_sum(e, 1); }
 
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target&) {
@@ -33,7 +35,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 }
 
 std::optional<KernelCall> rows(const Program& p, const Node& node, const target::Target& target) {
-  return binary_rows(p, node, calls(p, node, target), "f8k::SumRows");
+  return binary_rows(p, node, calls(p, node, target));
 }
 
 }  // namespace
@@ -46,6 +48,7 @@ constexpr OpDef op_add = {
     .integerize = integerize_sum,
     .evaluate = evaluate,
     .permute_through = permute_binary,
+    .pack = pack,
     .touches = touches_binary,
     .rows = rows,
     .calls = calls,

@@ -34,6 +34,8 @@ constexpr ImportRow kImports[] = {
     {"torch.ops.aten.rsub.Tensor", kParams, import_rsub}, {"torch.ops.aten.rsub.Scalar", kParams, import_rsub},
 };
 
+Result<> pack(Program& p, Node& node, const target::Target&) { return pack_sum(p, node, -1); }
+
 void evaluate(const Evaluation& e) { evaluate_sum(e, -1); }
 
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target&) {
@@ -41,7 +43,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 }
 
 std::optional<KernelCall> rows(const Program& p, const Node& node, const target::Target& target) {
-  return binary_rows(p, node, calls(p, node, target), "f8k::SumRows");
+  return binary_rows(p, node, calls(p, node, target));
 }
 
 }  // namespace
@@ -54,6 +56,7 @@ constexpr OpDef op_sub = {
     .integerize = integerize_sum,
     .evaluate = evaluate,
     .permute_through = permute_binary,
+    .pack = pack,
     .touches = touches_binary,
     .rows = rows,
     .calls = calls,

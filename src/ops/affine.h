@@ -1,0 +1,24 @@
+// The packed form of ops whose result is a rounded sum of scaled int8 operands: add, sub, requantize.
+//
+//   packed  op ... affine=[a,b,c,shift]    y = clamp((a * x + b * z + c) >> shift), the same integers as in int8 form
+//           op ... why="..."               there is none: the kernel computes as the int8 form does
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ir/infer.h"
+#include "quant/affine.h"
+
+namespace fold8::ops {
+
+void set_affine(ir::Node& node, const std::optional<quant::Affine>& affine);
+std::optional<quant::Affine> affine_of(const ir::Node& node);
+Result<> check_affine(const ir::Node& node);
+
+// What device/core/affine.h takes.
+ir::KernelStruct affine_struct(const quant::Affine& affine);
+std::vector<std::string> affine_template_args(const ir::Node& node, const quant::Affine& affine);
+
+}  // namespace fold8::ops
