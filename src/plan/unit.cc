@@ -31,24 +31,35 @@ int64_t scratch_of(const Program& p, const target::Target& target, size_t node) 
   return n.op->scratch_bytes == nullptr ? 0 : n.op->scratch_bytes(p, n, target);
 }
 
-// Appends the touches of a node, all of it or one row, as steps after those there are.
-void append(const Program& p, const target::Target& target, const Node& node, std::optional<int64_t> row,
-            std::vector<Access>& accesses) {
+// What each node of a unit touches, part by part: of a single node all at once, of a stream row by row.
+using Parts = std::vector<std::vector<std::vector<Touch>>>;
+
+Parts parts_of(const Program& p, const target::Target& target, const Unit& unit) {
+  Parts parts;
+  for (size_t i = unit.first; i < unit.end; ++i) {
+    const Node& node = p.nodes[i];
+    parts.emplace_back();
+    if (!unit.is_stream()) parts.back().push_back(node.op->touches(p, node, target, std::nullopt));
+    for (int64_t row = 0; unit.is_stream() && row < rows_of(p, node.outputs[0]); ++row)
+      parts.back().push_back(node.op->touches(p, node, target, row));
+  }
+  return parts;
+}
+
+// Appends a part of a node, as steps after those there are.
+void append(const Program& p, const Node& node, const std::vector<Touch>& part, std::vector<Access>& accesses) {
   const int64_t base = accesses.empty() ? 0 : accesses.back().step + 1;
-  for (const Touch& t : node.op->touches(p, node, target, row)) {
+  for (const Touch& t : part) {
     const ValueId id = t.write ? node.outputs[t.index] : node.inputs[t.index];
     if (!p[id].is_constant()) accesses.push_back({base + t.step, t.write, id, t.begin, t.end});
   }
 }
 
-std::vector<Access> accesses_of(const Program& p, const target::Target& target, const Unit& unit) {
+std::vector<Access> accesses_of(const Program& p, const Unit& unit, const Parts& parts) {
   std::vector<Access> all;
-  if (!unit.is_stream()) {
-    append(p, target, p.nodes[unit.first], std::nullopt, all);
-    return all;
-  }
-  std::vector<int64_t> next(unit.end - unit.first, 0);
-  for (uint8_t which : unit.turns) append(p, target, p.nodes[unit.first + which], next[which]++, all);
+  if (!unit.is_stream()) append(p, p.nodes[unit.first], parts[0][0], all);
+  std::vector<size_t> next(unit.end - unit.first, 0);
+  for (uint8_t which : unit.turns) append(p, p.nodes[unit.first + which], parts[which][next[which]++], all);
   return all;
 }
 
@@ -87,13 +98,8 @@ bool safe_in_place(const Program& p, const std::vector<Access>& all, ValueId ope
   return safe;
 }
 
-void find_trails(const Program& p, const target::Target& target, Unit& unit) {
-  const bool says_it_all = !unit.is_stream() && p.nodes[unit.first].op->has(ir::trait::elementwise);
-  const bool ordered = std::all_of(p.nodes.begin() + static_cast<std::ptrdiff_t>(unit.first),
-                                   p.nodes.begin() + static_cast<std::ptrdiff_t>(unit.end),
-                                   [](const Node& n) { return n.op->touches != nullptr; });
-  if (says_it_all || !ordered) return;
-  const std::vector<Access> all = accesses_of(p, target, unit);
+void find_trails(const Program& p, Unit& unit, const Parts& parts) {
+  const std::vector<Access> all = accesses_of(p, unit, parts);
   const ValueId result = p.nodes[unit.end - 1].outputs[0];
   std::vector<ValueId> seen;
   for (size_t i = unit.first; i < unit.end; ++i)
@@ -109,8 +115,8 @@ void find_trails(const Program& p, const target::Target& target, Unit& unit) {
 // Pulls rows: a row of the last node asks for the rows under its windows, and so on.
 class Puller {
  public:
-  Puller(const Program& p, const target::Target& target, Unit& unit)
-      : p_(p), target_(target), unit_(unit), made_(unit.end - unit.first, 0) {
+  Puller(const Program& p, Unit& unit, const Parts& parts)
+      : p_(p), unit_(unit), parts_(parts), made_(unit.end - unit.first, 0) {
     for (size_t i = unit.first; i + 1 < unit.end; ++i) unit.ring_rows[p.nodes[i].outputs[0]] = 0;
   }
 
@@ -131,7 +137,7 @@ class Puller {
   // Rows of `id` that row `row` of a node reads.
   Span reads(size_t which, int64_t row, ValueId id) const {
     Span span;
-    for (const Touch& t : node(which).op->touches(p_, node(which), target_, row)) {
+    for (const Touch& t : parts_[which][static_cast<size_t>(row)]) {
       if (t.write || node(which).inputs[t.index] != id) continue;
       span.first = std::min(span.first, t.begin / row_bytes(p_, id));
       span.last = std::max(span.last, (t.end - 1) / row_bytes(p_, id));
@@ -162,8 +168,8 @@ class Puller {
   }
 
   const Program& p_;
-  const target::Target& target_;
   Unit& unit_;
+  const Parts& parts_;
   std::vector<int64_t> made_;  // rows, by each node
 };
 
@@ -199,7 +205,9 @@ std::vector<Unit> single_units(const Program& p, const target::Target& target) {
   std::vector<Unit> units;
   for (size_t i = 0; i < p.nodes.size(); ++i) {
     units.push_back({i, i + 1, scratch_of(p, target, i), {}, {}, {}});
-    find_trails(p, target, units.back());
+    const ir::OpDef& op = *p.nodes[i].op;  // of an elementwise op its trait says all
+    if (op.touches != nullptr && !op.has(ir::trait::elementwise))
+      find_trails(p, units.back(), parts_of(p, target, units.back()));
   }
   return units;
 }
@@ -212,8 +220,9 @@ std::optional<Unit> stream(const Program& p, const target::Target& target, size_
   }
   Unit unit{first, end, 0, {}, {}, {}};
   for (size_t i = first; i < end; ++i) unit.scratch_bytes = std::max(unit.scratch_bytes, scratch_of(p, target, i));
-  Puller(p, target, unit).run();
-  find_trails(p, target, unit);
+  const Parts parts = parts_of(p, target, unit);
+  Puller(p, unit, parts).run();
+  find_trails(p, unit, parts);
   return unit;
 }
 

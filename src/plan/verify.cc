@@ -343,7 +343,8 @@ class Replay {
   }
 
   void turn(const Unit& unit, int64_t scratch_offset, const Node& node, std::optional<int64_t> row) {
-    for (int64_t i = 0; i < scratch_needed(node); ++i) tag(scratch_offset + i) = Tag{};
+    const int64_t scratch_bytes = scratch_needed(node);
+    for (int64_t i = 0; i < scratch_bytes; ++i) tag(scratch_offset + i) = Tag{};
     const std::vector<ir::Touch> touches = node.op->touches(program_, node, target_, row);
     for (size_t from = 0, to = 0; from < touches.size(); from = to) {
       while (to < touches.size() && touches[to].step == touches[from].step) ++to;

@@ -53,6 +53,31 @@ TEST(Trail, OfConvolutions) {
   EXPECT_EQ(distance_of(conv("[1,49,10,1]", "[64,1,10,4]", "pad=[4,5,1,1] stride=[2,2]", "[1,25,5,64]")), 7489);
 }
 
+// --- streams of real ops ---
+
+// Of a residual block of 3x3 convolutions; tests/f8/streams.test.f8 runs such blocks on every core.
+TEST(Stream, ResidualBlocksRunInTurnsOnEveryCore) {
+  auto int8 = ir::parse(
+      "program form=int8 {\n  in %x : q8[1,16,16,8] scale=0x1p-5 zero=3\n"
+      "  const %w : q8[8,8,3,3] scale=0x1p-6 zero=0 = seed(1,-128,127)\n"
+      "  %a = conv2d %x, %w dilation=[1,1] groups=1 layout=\"nhwc\" pad=[1,1,1,1] stride=[1,1] : q8[1,16,16,8] "
+      "scale=0x1p-3 zero=0\n"
+      "  %b = conv2d %a, %w dilation=[1,1] groups=1 layout=\"nhwc\" pad=[1,1,1,1] stride=[1,1] : q8[1,16,16,8] "
+      "scale=0x1p-3 zero=0\n"
+      "  %y = add %b, %x : q8[1,16,16,8] scale=0x1p-2 zero=0\n  out %y\n}\n",
+      ops::table());
+  ASSERT_TRUE(int8);
+  for (const target::Target& target : target::all_targets()) {
+    Program program = *int8;
+    ASSERT_TRUE(passes::pack(program, target));
+    const auto plan = place(program, target);
+    ASSERT_TRUE(plan);
+    ASSERT_EQ(plan->units.size(), 1u) << target.cpu;
+    // The image, three rows of the first convolution, one of the second, and the kernels' scratch.
+    EXPECT_EQ(plan->arena_bytes - plan->units[0].scratch_bytes, (16 + 3 + 1) * 128) << target.cpu;
+  }
+}
+
 // --- made-up ops -----------------------------------------------------------------------------------------------------
 
 // window: output row r is made from input rows r * stride - 1 .. r * stride + 1. sum: byte by byte, of two operands.
