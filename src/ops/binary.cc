@@ -1,8 +1,8 @@
 #include "ops/binary.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
+#include <set>
 
 #include "ops/affine.h"
 #include "ops/constants.h"
@@ -304,13 +304,12 @@ class SumRule {
   int32_t sign_;
 };
 
-// The values that an operand can have, ascending.
+// The values that an operand can have.
 std::vector<int8_t> values_of(const Value& operand) {
-  std::vector<int8_t> values;
-  for (int x = -128; x < 128; ++x)
-    if (!operand.is_constant() || std::ranges::count(operand.constant->as<int8_t>(), x) != 0)
-      values.push_back(static_cast<int8_t>(x));
-  return values;
+  if (!operand.is_constant()) return quant::all_int8();
+  const auto data = operand.constant->as<int8_t>();
+  const std::set<int8_t> values(data.begin(), data.end());
+  return {values.begin(), values.end()};
 }
 
 quant::RoundedSum rounded_sum(const Program& p, const Node& node, int32_t sign_of_b) {

@@ -92,6 +92,12 @@ std::vector<std::pair<int64_t, int64_t>> slopes(const RoundedSum& sum, int shift
 
 }  // namespace
 
+std::vector<int8_t> all_int8() {
+  std::vector<int8_t> values;
+  for (int x = -128; x < 128; ++x) values.push_back(static_cast<int8_t>(x));
+  return values;
+}
+
 int32_t apply(const Affine& affine, int32_t a, int32_t b, int32_t lo, int32_t hi) {
   return clamp(value(affine, a, b) >> affine.shift, lo, hi);
 }

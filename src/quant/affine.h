@@ -23,6 +23,8 @@ struct Affine {
 inline constexpr int kLeastAffineShift = 17;  // kernels for vectors narrow by 16 bits first
 inline constexpr int kMostAffineShift = 24;
 
+std::vector<int8_t> all_int8();  // -128..127
+
 // A function of two int8, all of it; a function of one has the single value 0 for `b`.
 struct RoundedSum {
   std::vector<int8_t> a, b;            // the values that the operands take

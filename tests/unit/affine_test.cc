@@ -14,15 +14,9 @@
 namespace fold8 {
 namespace {
 
-std::vector<int8_t> all_bytes() {
-  std::vector<int8_t> values;
-  for (int x = -128; x < 128; ++x) values.push_back(static_cast<int8_t>(x));
-  return values;
-}
-
 // Rounds half up, as one shift does.
 quant::RoundedSum rounded(double slope_a, double slope_b, double intercept) {
-  quant::RoundedSum sum{all_bytes(), all_bytes(), {}, slope_a, slope_b, intercept, -128, 127};
+  quant::RoundedSum sum{quant::all_int8(), quant::all_int8(), {}, slope_a, slope_b, intercept, -128, 127};
   for (const int8_t a : sum.a)
     for (const int8_t b : sum.b)
       sum.y.push_back(
