@@ -15,7 +15,7 @@ namespace fold8::board {
 inline constexpr int64_t kLibraryStackBytes = 96;
 
 // Taken by each naked function, whose name ends in _asm: what it pushes is not in the compiler's account.
-inline constexpr int64_t kAssemblyStackBytes = 64;
+inline constexpr int64_t kAssemblyStackBytes = 128;
 
 // `graphs`: what GCC's -fcallgraph-info=su wrote, one text for each translation unit. The deepest path from each of
 // `entries`, frames and return addresses included. Recursion, a frame of unknown size and a call through a pointer are

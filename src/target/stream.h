@@ -49,12 +49,13 @@ struct DepthwiseKernel {
 };
 
 struct StreamFormat {
-  // Scratch for the windows of `ins` bytes that the microkernel reads at a time, of an op with `pixels` windows in all.
-  int64_t (*buffer_bytes)(int64_t ins, int64_t pixels);
+  // Scratch for the windows of `ins` bytes that the microkernel reads at a time, of an op with `pixels` windows in all
+  // and `outs` results from each.
+  int64_t (*buffer_bytes)(int64_t ins, int64_t outs, int64_t pixels);
   Stream (*pack)(const Matrix&);
   Matrix (*unpack)(const int32_t* words, int64_t outs, int64_t ins);
   // The same for linear, whose rows are the pixels.
-  int64_t (*rows_buffer_bytes)(int64_t ins, int64_t rows);
+  int64_t (*rows_buffer_bytes)(int64_t ins, int64_t outs, int64_t rows);
   Stream (*pack_rows)(const Matrix&);
   Matrix (*unpack_rows)(const int32_t* words, int64_t outs, int64_t ins);
   // For depthwise convolutions: row o of the matrix is output channel o's taps, row by row. Scratch: a planar row of
@@ -64,6 +65,8 @@ struct StreamFormat {
   int64_t (*planar_row_bytes)(int64_t columns);
   int64_t (*depthwise_work_bytes)(int64_t outputs);
   int64_t depthwise_channels;  // of a block
+  // Pieces of a window are loaded in multiples of so many bytes, to multiples of them.
+  int64_t load_unit = 4;
 };
 
 // The streams that the microkernels of `isa` read; null where they read none.

@@ -10,75 +10,181 @@ namespace f8k {
 inline namespace v0_1 {
 namespace mve {
 
+// clang-format off
+#define F8K_PUSH ".syntax unified\n push {r4-r11, lr}\n vpush {d8-d15}\n"
+#define F8K_POP "vpop {d8-d15}\n pop {r4-r11, pc}\n"
+
+// The accumulators to q0 (r0 r2 r4 r6) and q1 (r8 r10 r12 lr).
+#define F8K_TO_VECTORS \
+  "vmov q0[2], q0[0], r0, r4\n vmov q0[3], q0[1], r2, r6\n vmov q1[2], q1[0], r8, r12\n vmov q1[3], q1[1], r10, lr\n"
+
+// ---- pixels: four windows by a quad of channels
+
 struct PixelsArguments {
-  const int32_t* stream;
+  const int32_t* stream;  // the quads
   const int32_t* stream_end;
-  const int8_t* buffer;  // for each 16 k: 16 bytes of each of the four windows
-  const int8_t* buffer_end;
-  int8_t* y;
-  const uint16_t* offsets;  // from y to the two channels of the four pixels: p0, p0 + 1, p1, p1 + 1, ...
+  int8_t* windows;  // for each 64 k: 64 bytes of each of the four windows
   int32_t zero;
+  int8_t* const* y;  // where the channels of each pixel start, aligned to 4
+  int32_t vectors;   // of 16 k
 };
 
-#define F8K_PIXEL(mac, first, second) "vldrw.u32 q2, [r3], #16\n" mac " " first ", q0, q2\n" mac " " second ", q1, q2\n"
-#define F8K_BLOCK(mac)                                                                                         \
-  "vldrw.u32 q0, [r1], #16\n vldrw.u32 q1, [r1], #16\n" F8K_PIXEL(mac, "r0", "r8") F8K_PIXEL(mac, "r2", "r10") \
-      F8K_PIXEL(mac, "r4", "r12") F8K_PIXEL(mac, "r6", "lr")
+// r1: stream, r11: its end, r7: windows, r9: zero, q7: addresses of the results before the quad's.
+#define F8K_PIXELS_BEGIN \
+  F8K_PUSH \
+  "ldr r1, [r0]\n ldr r11, [r0, #4]\n ldr r7, [r0, #8]\n ldr r9, [r0, #12]\n ldr r2, [r0, #16]\n ldr r4, [r0, #20]\n" \
+  "vldrw.u32 q7, [r2]\n movs r2, #4\n vsub.i32 q7, q7, r2\n"
 
-[[gnu::naked, gnu::noinline]] inline void gemm_pixels_asm(const PixelsArguments* /*arguments*/) {
-  asm volatile(
-      ".syntax unified\n"
-      "push {r4-r11, lr}\n vpush {d14-d15}\n sub sp, #4\n"
-      "ldr r1, [r0]\n ldr r11, [r0, #4]\n ldr r7, [r0, #8]\n ldr r9, [r0, #12]\n ldr r5, [r0, #16]\n"
-      "ldr r2, [r0, #20]\n ldr r3, [r0, #24]\n vldrh.u16 q7, [r2]\n str r3, [sp]\n"
-      "1: mov r3, r7\n" F8K_BLOCK("vmladav.s8")
-      "cmp r3, r9\n beq 3f\n"
-      "2: " F8K_BLOCK("vmladava.s8")
-      "cmp r3, r9\n bne 2b\n"
-      "3: vmov q0[2], q0[0], r0, r4\n vmov q0[3], q0[1], r2, r6\n vmov q1[2], q1[0], r8, r12\n vmov q1[3], q1[1], r10, lr\n"
-      "ldm r1!, {r0, r2, r4, r6, r8, r10, r12}\n"
-      "vadd.i32 q0, q0, r0\n vadd.i32 q1, q1, r6\n vshr.s32 q2, q0, #31\n vshr.s32 q3, q1, #31\n"
-      "vqrdmlah.s32 q2, q0, r2\n vqrdmlah.s32 q3, q1, r8\n vrshl.s32 q2, r4\n vrshl.s32 q3, r10\n"
-      "vqmovnb.s32 q0, q2\n ldr r0, [sp]\n vqmovnt.s32 q0, q3\n vqadd.s16 q0, q0, r0\n vqmovnb.s16 q0, q0\n"
-      "add r0, r5, r12\n vstrb.16 q0, [r0, q7]\n"
-      "cmp r1, r11\n bne 1b\n"
-      "add sp, #4\n vpop {d14-d15}\n pop {r4-r11, pc}\n");
+#define F8K_WEIGHTS "vldrw.u32 q0, [r1], #16\n vldrw.u32 q1, [r1], #16\n"
+#define F8K_MACS(mac, x, first, second) mac " " first ", q0, " x "\n" mac " " second ", q1, " x "\n"
+
+// Sums, scales and zero of two channels, by way of q0, q1 and t: four results each, to the even and odd lanes of `to`.
+#define F8K_SCALE(t, to) \
+  F8K_TO_VECTORS \
+  "ldm r1!, {r0, r2, r4, r6, r8, r10}\n" \
+  "vadd.i32 q0, q0, r0\n vadd.i32 q1, q1, r6\n" \
+  "vshr.s32 " t ", q0, #31\n vqrdmlah.s32 " t ", q0, r2\n vshr.s32 q0, q1, #31\n vqrdmlah.s32 q0, q1, r8\n" \
+  "vrshl.s32 " t ", r4\n vrshl.s32 q0, r10\n vqmovnb.s32 " to ", " t "\n vqmovnt.s32 " to ", q0\n" \
+  "vqadd.s16 " to ", " to ", r9\n"
+#define F8K_STORE(even, odd) \
+  "vqmovnb.s16 " even ", " even "\n vqmovnt.s16 " even ", " odd "\n vstrw.32 " even ", [q7, #4]!\n cmp r1, r11\n"
+
+// One vector of k. Three windows stay in q2 to q4.
+#define F8K_PAIR(to) \
+  F8K_WEIGHTS F8K_MACS("vmladav.s8", "q2", "r0", "r8") "vldrw.u32 q5, [r7, #192]\n" \
+  F8K_MACS("vmladav.s8", "q3", "r2", "r10") F8K_MACS("vmladav.s8", "q4", "r4", "r12") \
+  F8K_MACS("vmladav.s8", "q5", "r6", "lr") F8K_SCALE("q5", to)
+[[gnu::naked, gnu::noinline]] inline void gemm_pixels_1_asm(const PixelsArguments* /*arguments*/) {
+  asm volatile(F8K_PIXELS_BEGIN
+               "vldrw.u32 q2, [r7]\n vldrw.u32 q3, [r7, #64]\n vldrw.u32 q4, [r7, #128]\n"
+               "1:\n" F8K_PAIR("q6") F8K_PAIR("q1") F8K_STORE("q6", "q1") "bne 1b\n" F8K_POP);
+}
+#undef F8K_PAIR
+
+// 16 k of two channels and the four windows, which have them at `base`, `b`, `c` and `d`.
+#define F8K_VECTOR(mac, base, b, c, d) \
+  F8K_WEIGHTS "vldrw.u32 q2, [" base ", #" b "]\n" F8K_MACS(mac, "q2", "r2", "r10") \
+  "vldrw.u32 q3, [" base ", #" c "]\n" F8K_MACS(mac, "q3", "r4", "r12") \
+  "vldrw.u32 q2, [" base ", #" d "]\n" F8K_MACS(mac, "q2", "r6", "lr")
+#define F8K_VECTOR_AT(mac, a, b, c, d) \
+  F8K_VECTOR(mac, "r7", b, c, d) "vldrw.u32 q3, [r7, #" a "]\n" F8K_MACS(mac, "q3", "r0", "r8")
+
+// Two to four vectors: unrolled.
+#define F8K_VECTORS_1(mac) F8K_VECTOR_AT(mac, "0", "64", "128", "192")
+#define F8K_VECTORS_2(mac) F8K_VECTOR_AT(mac, "16", "80", "144", "208") F8K_VECTORS_1("vmladava.s8")
+#define F8K_VECTORS_3(mac) F8K_VECTOR_AT(mac, "32", "96", "160", "224") F8K_VECTORS_2("vmladava.s8")
+#define F8K_VECTORS_4(mac) F8K_VECTOR_AT(mac, "48", "112", "176", "240") F8K_VECTORS_3("vmladava.s8")
+#define F8K_PIXELS(name, vectors) \
+  [[gnu::naked, gnu::noinline]] inline void name(const PixelsArguments* /*arguments*/) { \
+    asm volatile(F8K_PIXELS_BEGIN "1:\n" vectors("vmladav.s8") F8K_SCALE("q2", "q5") \
+                 vectors("vmladav.s8") F8K_SCALE("q2", "q4") F8K_STORE("q5", "q4") "bne 1b\n" F8K_POP); \
+  }
+F8K_PIXELS(gemm_pixels_2_asm, F8K_VECTORS_2)
+F8K_PIXELS(gemm_pixels_3_asm, F8K_VECTORS_3)
+F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
+#undef F8K_PIXELS
+#undef F8K_VECTORS_4
+#undef F8K_VECTORS_3
+#undef F8K_VECTORS_2
+#undef F8K_VECTORS_1
+
+// Any number of vectors from two on: the last one, then down to the first, four in an iteration, which ends with the
+// first of a chunk of 64 k. r3: chunk, from r5 down to r7; on the stack where the first iteration begins in each of the
+// two pairs, and where the last vector lies.
+#define F8K_VECTOR_DOWN(mac, a, b, c, d, step) \
+  F8K_VECTOR(mac, "r3", b, c, d) "vldrw.u32 q3, [r3" a step "\n" F8K_MACS(mac, "q3", "r0", "r8")
+#define F8K_ALL(entry, loop) \
+  "ldr r3, [sp, #8]\n" F8K_VECTOR_DOWN("vmladav.s8", "", "64", "128", "192", "]") \
+  "mov r3, r5\n ldr pc, [sp, #" entry "]\n" loop ":\n" \
+  F8K_VECTOR_DOWN("vmladava.s8", ", #48", "112", "176", "240", "]") \
+  F8K_VECTOR_DOWN("vmladava.s8", ", #32", "96", "160", "224", "]") \
+  F8K_VECTOR_DOWN("vmladava.s8", ", #16", "80", "144", "208", "]") \
+  F8K_VECTOR_DOWN("vmladava.s8", "", "64", "128", "192", "], #-256") "cmp r3, r7\n bcs.w " loop "b\n"
+[[gnu::naked, gnu::noinline]] inline void gemm_pixels_any_asm(const PixelsArguments* /*arguments*/) {
+  asm volatile(F8K_PIXELS_BEGIN
+               "subs r2, r4, #1\n and r3, r2, #3\n bic r2, r2, #3\n add r2, r7, r2, lsl #6\n add r6, r2, r3, lsl #4\n"
+               "subs r2, r4, #2\n bic r2, r2, #3\n add r5, r7, r2, lsl #6\n"
+               "rsb r4, r4, #1\n and r4, r4, #3\n movs r2, #56\n mul r4, r4, r2\n"  // 14 instructions of 4 bytes each
+               "adr.w r2, 2f\n add r2, r2, r4\n adr.w r3, 3f\n add r3, r3, r4\n"
+               "adds r2, #1\n adds r3, #1\n push {r2, r3, r6}\n"  // Thumb addresses are odd
+               "1:\n" F8K_ALL("0", "2") F8K_SCALE("q2", "q5") F8K_ALL("4", "3") F8K_SCALE("q2", "q4")
+               F8K_STORE("q5", "q4") "bne.w 1b\n add sp, #12\n" F8K_POP);
+}
+#undef F8K_ALL
+#undef F8K_VECTOR_DOWN
+#undef F8K_VECTOR_AT
+#undef F8K_VECTOR
+#undef F8K_STORE
+#undef F8K_SCALE
+#undef F8K_MACS
+#undef F8K_WEIGHTS
+#undef F8K_PIXELS_BEGIN
+
+// clang-format on
+
+inline void gemm_pixels(const PixelsArguments& arguments) {
+  switch (arguments.vectors) {
+    case 1: return gemm_pixels_1_asm(&arguments);
+    case 2: return gemm_pixels_2_asm(&arguments);
+    case 3: return gemm_pixels_3_asm(&arguments);
+    case 4: return gemm_pixels_4_asm(&arguments);
+    default: return gemm_pixels_any_asm(&arguments);
+  }
 }
 
-#undef F8K_PIXEL
-#undef F8K_BLOCK
+// ---- rows: one row of a linear by eight channels
 
 struct RowArguments {
-  const int32_t* stream;
+  const int32_t* stream;  // the blocks
   const int32_t* stream_end;
-  const int8_t* x;  // a whole number of 16 bytes
-  const int8_t* x_end;
-  int8_t* y;
+  const int8_t* x;
+  int32_t head;               // of x, which the first vector reads: 1 to 16
+  int32_t vectors;            // in all
+  int8_t* y;                  // a whole number of blocks
+  int32_t multiplier, shift;  // of all channels; 0 where the blocks have their own
   int32_t zero;
 };
 
+// clang-format off
 #define F8K_CHANNEL(acc, q) "vldrw.u32 " q ", [r1], #16\n vmladava.s8 " acc ", q0, " q "\n"
+#define F8K_CHANNELS \
+  F8K_CHANNEL("r0", "q1") F8K_CHANNEL("r2", "q2") F8K_CHANNEL("r4", "q3") F8K_CHANNEL("r6", "q1") \
+  F8K_CHANNEL("r8", "q2") F8K_CHANNEL("r10", "q3") F8K_CHANNEL("r12", "q1") F8K_CHANNEL("lr", "q2")
+#define F8K_VECTOR "vldrb.u8 q0, [r3], #16\n" F8K_CHANNELS
+#define F8K_EIGHT F8K_VECTOR F8K_VECTOR F8K_VECTOR F8K_VECTOR F8K_VECTOR F8K_VECTOR F8K_VECTOR F8K_VECTOR
 
+// r1: stream, r11: its end, r7: x, r3: x after the head, r9: end of x, r5: y, vpr: lanes of the head; on the stack
+// multiplier, shift, zero, x after the head, and where the first iteration over the other vectors begins.
 [[gnu::naked, gnu::noinline]] inline void gemm_row_asm(const RowArguments* /*arguments*/) {
   asm volatile(
-      ".syntax unified\n"
-      "push {r4-r11, lr}\n sub sp, #4\n"
-      "ldr r1, [r0]\n ldr r11, [r0, #4]\n ldr r7, [r0, #8]\n ldr r9, [r0, #12]\n ldr r5, [r0, #16]\n ldr r2, [r0, #20]\n str r2, [sp]\n"
-      "1: mov r3, r7\n ldm r1!, {r0, r2, r4, r6, r8, r10, r12, lr}\n"
-      "2: vldrb.u8 q0, [r3], #16\n" F8K_CHANNEL("r0", "q1") F8K_CHANNEL("r2", "q2") F8K_CHANNEL("r4", "q3") F8K_CHANNEL("r6", "q1")
-      F8K_CHANNEL("r8", "q2") F8K_CHANNEL("r10", "q3") F8K_CHANNEL("r12", "q1") F8K_CHANNEL("lr", "q2")
-      "cmp r3, r9\n bne 2b\n"
-      "vmov q0[2], q0[0], r0, r4\n vmov q0[3], q0[1], r2, r6\n vmov q1[2], q1[0], r8, r12\n vmov q1[3], q1[1], r10, lr\n"
-      "vldrw.u32 q2, [r1], #16\n vldrw.u32 q3, [r1], #16\n vqrdmulh.s32 q2, q0, q2\n vqrdmulh.s32 q3, q1, q3\n"
-      "vshr.s32 q0, q0, #31\n vshr.s32 q1, q1, #31\n vadd.i32 q2, q2, q0\n vadd.i32 q3, q3, q1\n"
-      "vldrw.u32 q0, [r1], #16\n vldrw.u32 q1, [r1], #16\n vrshl.s32 q2, q2, q0\n vrshl.s32 q3, q3, q1\n"
-      "vqmovnb.s32 q0, q2\n ldr r0, [sp]\n vqmovnt.s32 q0, q3\n vqadd.s16 q0, q0, r0\n vqmovnb.s16 q0, q0\n"
-      "ldr r0, [r1], #4\n add r0, r5, r0\n vstrb.16 q0, [r0]\n"
-      "cmp r1, r11\n bne 1b\n"
-      "add sp, #4\n pop {r4-r11, pc}\n");
+      ".syntax unified\n push {r4-r11, lr}\n"
+      "ldr r1, [r0]\n ldr r11, [r0, #4]\n ldr r7, [r0, #8]\n ldr r3, [r0, #12]\n ldr r4, [r0, #16]\n"
+      "ldr r5, [r0, #20]\n"
+      "vctp.8 r3\n add r3, r3, r7\n subs r4, #1\n add r9, r3, r4, lsl #4\n"
+      "adr.w r2, 2f\n cmp r4, #0\n it eq\n adreq.w r2, 3f\n"
+      "rsb r4, r4, #0\n and r4, r4, #7\n movs r6, #68\n mla r2, r4, r6, r2\n"  // 17 instructions of 4 bytes a vector
+      "adds r2, #1\n push {r2, r3}\n"                                           // Thumb addresses are odd
+      "ldr r4, [r0, #24]\n ldr r6, [r0, #28]\n ldr r8, [r0, #32]\n push {r4, r6, r8}\n"
+      "1: ldm r1!, {r0, r2, r4, r6, r8, r10, r12, lr}\n"
+      "vpst\n vldrbt.u8 q0, [r7]\n" F8K_CHANNELS "ldr r3, [sp, #16]\n ldr pc, [sp, #12]\n"
+      "2: " F8K_EIGHT "cmp r3, r9\n bne.w 2b\n"
+      "3: " F8K_TO_VECTORS "ldm sp, {r0, r2, r4}\n cbz r0, 5f\n"
+      "vshr.s32 q2, q0, #31\n vqrdmlah.s32 q2, q0, r0\n vshr.s32 q0, q1, #31\n vqrdmlah.s32 q0, q1, r0\n"
+      "vrshl.s32 q2, r2\n vrshl.s32 q0, r2\n"
+      "4: vqmovnb.s32 q1, q2\n vqmovnt.s32 q1, q0\n vqadd.s16 q1, q1, r4\n vqmovnb.s16 q1, q1\n"
+      "vstrb.16 q1, [r5], #8\n cmp r1, r11\n bne.w 1b\n add sp, #20\n pop {r4-r11, pc}\n"
+      "5: vldrw.u32 q2, [r1], #16\n vldrw.u32 q3, [r1], #16\n vqrdmulh.s32 q2, q0, q2\n vqrdmulh.s32 q3, q1, q3\n"
+      "vshr.s32 q0, q0, #31\n vshr.s32 q1, q1, #31\n vadd.i32 q2, q2, q0\n vadd.i32 q0, q3, q1\n"
+      "vldrw.u32 q1, [r1], #16\n vldrw.u32 q3, [r1], #16\n vrshl.s32 q2, q2, q1\n vrshl.s32 q0, q0, q3\n b 4b\n");
 }
-
+#undef F8K_EIGHT
+#undef F8K_VECTOR
+#undef F8K_CHANNELS
 #undef F8K_CHANNEL
+#undef F8K_TO_VECTORS
+#undef F8K_POP
+#undef F8K_PUSH
+// clang-format on
 
 }  // namespace mve
 }  // namespace v0_1

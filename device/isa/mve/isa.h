@@ -42,52 +42,71 @@ struct Mve : V7m {
   static constexpr int32_t kStreamPixels = mve::kPixels;
   static constexpr int32_t kStreamRows = 1;
 
-  // Copies `bytes` of one pixel's window, from its byte `at` (a multiple of 4), into the buffer, where the 16-byte
-  // blocks of the pixels alternate. Up to three bytes beyond `bytes` are left as they are; their weights are zeros.
+  static constexpr bool kLoadsRuns = true;
+
+  // Copies `bytes` of one pixel's window, from its byte `at`, into the buffer, which has for each 64 bytes those of
+  // every pixel. What lies behind the last byte of a window is left as it is; its weights are zeros.
   static void load(const int8_t* x, int32_t bytes, int32_t at, int32_t pixel, int32_t /*pixels*/, uint32_t* buffer) {
-    int8_t* blocks = reinterpret_cast<int8_t*>(buffer) + 16 * pixel;
-    if (at % 16 == 0)
-      for (; bytes >= 16; bytes -= 16, x += 16, at += 16) vst1q_s8(blocks + at * kStreamPixels, vld1q_s8(x));
-    for (; bytes > 0; bytes -= 4, x += 4, at += 4) {
-      int8_t* to = blocks + (at & ~15) * kStreamPixels + (at & 15);
-      if (bytes >= 4) {
-        memcpy(to, x, 4);
-      } else {
-        memcpy(to, x, static_cast<uint32_t>(bytes));
-      }
+    int8_t* to = reinterpret_cast<int8_t*>(buffer) + mve::place_in_windows(pixel, at);
+    int32_t room = mve::kChunk - at % mve::kChunk;
+    for (; bytes > room; bytes -= room, room = mve::kChunk) {
+      copy(to, x, room);
+      x += room;
+      to += room + (kStreamPixels - 1) * mve::kChunk;
+    }
+    copy(to, x, bytes);
+  }
+
+  // load() for `pixels` windows that are `step` bytes apart.
+  static void load_run(const int8_t* x, int32_t step, int32_t bytes, int32_t at, int32_t pixels, uint32_t* buffer) {
+    if (at % mve::kChunk + bytes > mve::kChunk) {
+      for (int32_t p = 0; p < pixels; ++p, x += step) load(x, bytes, at, p, pixels, buffer);
+    } else {
+      int8_t* to = reinterpret_cast<int8_t*>(buffer) + mve::place_in_windows(0, at);
+      for (int32_t p = 0; p < pixels; ++p, x += step, to += mve::kChunk) copy(to, x, bytes);
     }
   }
 
-  // Every channel of 1 to 4 pixels whose windows are in the buffer; y[i]: where pixel i's channels start. The windows
-  // of missing pixels are copies of the first one's, and so are their results.
+  // Every channel of 1 to 4 pixels whose windows are in the buffer; y[i]: where pixel i's channels start. buffer:
+  // window_bytes(), then staging_bytes().
   static void gemm(const int32_t* stream, const Output& out, int32_t ins, int32_t pixels, uint32_t* buffer,
                    int8_t* const* y) {
-    const int32_t padded = mve::stream_ins(ins);
-    int8_t* bytes = reinterpret_cast<int8_t*>(buffer);
-    uint16_t offsets[2 * kStreamPixels];
-    for (int32_t p = 0; p < kStreamPixels; ++p) {
-      const int32_t offset = p < pixels ? static_cast<int32_t>(y[p] - y[0]) : 0;
-      offsets[2 * p] = static_cast<uint16_t>(offset);
-      offsets[2 * p + 1] = static_cast<uint16_t>(offset + 1);
-      if (p >= pixels)
-        for (int32_t k = 0; k < padded; k += 16)
-          vst1q_s8(bytes + k * kStreamPixels + 16 * p, vld1q_s8(bytes + k * kStreamPixels));
+    mve::PixelsArguments arguments = {
+        stream + mve::kPixelHeader, stream + stream[0], reinterpret_cast<int8_t*>(buffer), out.zero, y,
+        mve::vectors(ins)};
+    if (pixels == kStreamPixels && stream[1] % mve::kQuad == 0) {
+      mve::gemm_pixels(arguments);
+    } else {
+      gemm_ragged(arguments, stream[1], pixels, y);
     }
-    const mve::PixelsArguments arguments = {
-        stream + 1, stream + stream[0], bytes, bytes + padded * kStreamPixels, y[0], offsets, out.zero};
-    mve::gemm_pixels_asm(&arguments);
   }
 
-  // One row of a linear. scratch: stream_ins(ins) bytes.
-  static void stream_rows(const int32_t* stream, const Output& out, const int8_t* x, int32_t ins, int32_t /*outs*/,
-                          int32_t /*rows*/, int8_t* scratch, int8_t* y) {
-    const int32_t padded = mve::stream_ins(ins);
-    if (padded != ins) {
-      memcpy(scratch, x, static_cast<uint32_t>(ins));
-      x = scratch;
-    }
-    const mve::RowArguments arguments = {stream + 1, stream + stream[0], x, x + padded, y, out.zero};
+  // One row of a linear: whole blocks of channels in place, the channels of a last one by way of the stack.
+  static void stream_rows(const int32_t* stream, const Output& out, const int8_t* x, int32_t ins, int32_t outs,
+                          int32_t /*rows*/, int8_t* /*scratch*/, int8_t* y) {
+    const int32_t odd = outs % mve::kRowChannels;
+    const int32_t* const end = stream + stream[0];
+    const int32_t* const whole = odd == 0 ? end : end - mve::row_block_words(ins, stream[2] != 0);
+    mve::RowArguments arguments = {
+        stream + mve::kRowHeader, whole, x, mve::row_head(ins), mve::vectors(ins), y, stream[2], stream[3], out.zero};
+    if (outs > odd) mve::gemm_row_asm(&arguments);
+    if (odd == 0) return;
+    int8_t last[mve::kRowChannels];
+    arguments.stream = whole;
+    arguments.stream_end = end;
+    arguments.y = last;
     mve::gemm_row_asm(&arguments);
+    copy(y + outs - odd, last, odd);
+  }
+
+  static void copy(int8_t* to, const int8_t* from, int32_t bytes) {
+    asm volatile(
+        "wlstp.8 lr, %[bytes], 2f\n"
+        "1: vldrb.u8 q0, [%[from]], #16\n vstrb.8 q0, [%[to]], #16\n letp lr, 1b\n"
+        "2:\n"
+        : [to] "+r"(to), [from] "+r"(from)
+        : [bytes] "r"(bytes)
+        : "lr", "q0", "memory");
   }
 
   // ---- depthwise over planar rows (isa/mve/depthwise.h)
@@ -134,6 +153,24 @@ struct Mve : V7m {
   }
 
  private:
+  // Where pixels are missing or channels end within a quad. Missing windows are copies of the first, and so are their
+  // results; unfinished quads go to rows behind the windows first.
+  [[gnu::noinline]] static void gemm_ragged(mve::PixelsArguments& arguments, int32_t outs, int32_t pixels,
+                                            int8_t* const* y) {
+    const int32_t window_bytes = mve::window_bytes(16 * arguments.vectors);
+    const int32_t staged = mve::staging_bytes(outs) / kStreamPixels;
+    int8_t* to[kStreamPixels];
+    for (int32_t p = 0; p < kStreamPixels; ++p) {
+      to[p] = staged > 0 ? arguments.windows + window_bytes + p * staged : y[p < pixels ? p : 0];
+      int8_t* const end = arguments.windows + (p < pixels ? 0 : window_bytes);
+      for (int8_t* chunk = arguments.windows; chunk < end; chunk += kStreamPixels * mve::kChunk)
+        copy(chunk + p * mve::kChunk, chunk, mve::kChunk);
+    }
+    arguments.y = to;
+    mve::gemm_pixels(arguments);
+    for (int32_t p = 0; staged > 0 && p < pixels; ++p) copy(y[p], to[p], outs);
+  }
+
   // acc * multiplier, shifted right by 1 to 31 (shifts are negative): half is added, less one where acc is negative.
   static int32x4_t scaled(int32x4_t acc, const int32_t* multipliers, const int32_t* shifts) {
     const int32x4_t high = vqrdmulhq_s32(acc, vld1q_s32(multipliers));

@@ -18,6 +18,9 @@ struct V7m {
 
   static void copy(int8_t* to, const int8_t* from, int32_t bytes) { copy_bytes<true>(to, from, bytes); }
 
+  // Whether there is load_run(), for the windows of several pixels at once.
+  static constexpr bool kLoadsRuns = false;
+
   // acc[j] += sum over k of x[k] * w[j][k], j < kGemmOrder.out_block; w is one row group in kGemmOrder.
   static void dot_rows(const int8_t* x, const int8_t* w, int32_t ins, int32_t* acc) {
     int32_t sum = acc[0];

@@ -156,10 +156,27 @@ struct Geometry {
   int64_t window() const { return kernel_h * segment(); }
   bool pads() const { return top + bottom + left + right != 0; }
   bool rows_are_contiguous() const { return groups == 1 && (dilation_w == 1 || kernel_w == 1); }
-  bool row_loads() const { return rows_are_contiguous() && segment() % 4 == 0; }
-  bool tap_loads() const { return group_ins() % 4 == 0; }
-  bool reads_padding() const { return pads() && tap_loads(); }
-  bool gathers() const { return !tap_loads() && (pads() || !row_loads()); }
+};
+
+// How windows reach a stream's microkernel: what a row, or a pixel, has of one at once; padding as a pixel of zero
+// points; or a copy of the window gathered byte by byte.
+struct WindowLoads {
+  bool rows, taps, padding, gathered;
+
+  WindowLoads(const Geometry& g, int64_t unit)
+      : rows(g.rows_are_contiguous() && g.segment() % unit == 0),
+        taps(g.group_ins() % unit == 0),
+        padding(g.pads() && taps),
+        gathered(!taps && (g.pads() || !rows)) {}
+  WindowLoads(const Geometry& g, const target::Target& target) : WindowLoads(g, load_unit(target)) {}
+
+  int64_t extra_bytes(const Geometry& g) const { return gathered ? g.window() : padding ? g.group_ins() : 0; }
+
+ private:
+  static int64_t load_unit(const target::Target& target) {
+    const target::StreamFormat* format = target::stream_format(target.isa);
+    return format == nullptr ? 1 : format->load_unit;
+  }
 };
 
 // A depthwise convolution as its stream and kernel see it: longer rows cost less, so the image's columns can be the
@@ -527,7 +544,7 @@ Geometry flattened(Geometry g) {
 }
 
 int64_t buffer_bytes(const Geometry& g, const target::Target& target) {
-  return target::stream_format(target.isa)->buffer_bytes(g.window(), flattened(g).out_w);
+  return target::stream_format(target.isa)->buffer_bytes(g.window(), g.group_outs(), flattened(g).out_w);
 }
 
 // A ring of planar rows, their places, and what a row of results needs (ops/conv2d/depthwise_stream.kernel.h).
@@ -542,13 +559,12 @@ int64_t depthwise_scratch_bytes(const Geometry& image, const target::Target& tar
 int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
   if (node.attrs.has("stream") && g.depthwise()) return depthwise_scratch_bytes(g, target);
-  if (node.attrs.has("stream"))
-    return buffer_bytes(g, target) + (g.gathers() ? g.window() : g.reads_padding() ? g.group_ins() : 0);
+  if (node.attrs.has("stream")) return buffer_bytes(g, target) + WindowLoads(g, target).extra_bytes(g);
   if (g.depthwise()) return g.pads() ? g.ins : 0;
   return g.rows_are_contiguous() && !g.pads() ? 0 : g.window();
 }
 
-KernelStruct shape_struct(const Geometry& g, int64_t zx) {
+KernelStruct shape_struct(const Geometry& g, const WindowLoads& loads, int64_t zx) {
   return {"f8k::ConvShape",
           {{"batch", g.batch},
            {"in_h", g.in_h},
@@ -569,10 +585,10 @@ KernelStruct shape_struct(const Geometry& g, int64_t zx) {
            {"group_ins", g.group_ins()},
            {"group_outs", g.group_outs()},
            {"window_bytes", g.window()},
-           {"row_loads", g.row_loads() ? 1 : 0},
-           {"tap_loads", g.tap_loads() ? 1 : 0},
+           {"row_loads", loads.rows ? 1 : 0},
+           {"tap_loads", loads.taps ? 1 : 0},
            {"padding", g.depthwise() && g.pads() ? g.ins
-                       : g.reads_padding()       ? g.group_ins()
+                       : loads.padding           ? g.group_ins()
                                                  : 0},
            {"input_zero", zx}}};
 }
@@ -619,7 +635,7 @@ KernelStruct depthwise_struct(const Geometry& image, int64_t zx) {
 KernelCall kernel(const Program& p, const Node& node, const target::Target& target, const Geometry& g) {
   const bool stream = node.attrs.has("stream");
   const int64_t zx = p.type(node.inputs[0]).quant->zero;
-  const KernelStruct shape = stream && g.depthwise() ? depthwise_struct(g, zx) : shape_struct(g, zx);
+  const KernelStruct shape = stream && g.depthwise() ? depthwise_struct(g, zx) : shape_struct(g, WindowLoads(g, target), zx);
   KernelCall call;
   call.is_object = true;
   call.args = {shape, output_struct(p, node), KernelRows{node.inputs[0], g.in_h, g.in_w * g.ins}};

@@ -215,7 +215,7 @@ int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& 
   const Type& x = p.type(node.inputs[0]);
   const int64_t ins = x.shape.back();
   return node.attrs.has("stream") && ins > 0
-             ? target::stream_format(target.isa)->rows_buffer_bytes(ins, x.elems() / ins)
+             ? target::stream_format(target.isa)->rows_buffer_bytes(ins, node.attrs.integer("outs"), x.elems() / ins)
              : 0;
 }
 

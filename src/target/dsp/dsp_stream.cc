@@ -119,7 +119,7 @@ void write_pair(std::vector<int32_t>& words, const Matrix& m, int64_t a, int64_t
   }
 }
 
-int64_t buffer_bytes(int64_t ins, int64_t pixels) {
+int64_t buffer_bytes(int64_t ins, int64_t /*outs*/, int64_t pixels) {
   return std::min<int64_t>(pixels, dsp::kStreamPixels) * 2 * dsp::stream_ins(static_cast<int32_t>(ins));
 }
 

@@ -16,9 +16,9 @@ namespace mve = f8k::mve;
 
 int64_t padded(int64_t ins) { return mve::stream_ins(static_cast<int32_t>(ins)); }
 
-// Why the stream cannot hold the matrix, or nothing. `block`: channels that the microkernel takes at a time.
-std::string objection(const Matrix& m, int64_t block) {
-  if (m.outs < block) return fmt::format("fewer than {} channels", block);
+// Why the stream cannot hold the matrix, or nothing.
+std::string objection(const Matrix& m) {
+  if (m.outs == 0 || m.ins == 0) return "there is nothing to multiply";
   for (int64_t o = 0; o < m.outs; ++o) {
     const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
     if (r.multiplier != 0 && (r.shift > -1 || r.shift < -31))
@@ -47,86 +47,135 @@ void read_weights(Matrix& m, int64_t o, int64_t k, const int32_t* words) {
   for (int64_t i = 0; i < 16 && k + i < m.ins; ++i) m.weights[static_cast<size_t>(o * m.ins + k + i)] = bytes[i];
 }
 
-// First channels of the blocks: the last block ends with the last channel.
-std::vector<int64_t> blocks(int64_t outs, int64_t block) {
-  std::vector<int64_t> firsts;
-  for (int64_t o = 0; o < outs; o += block) firsts.push_back(std::min(o, outs - block));
-  return firsts;
+// The first `outs` channels; zeros where there were none.
+Matrix with_outs(Matrix m, int64_t outs) {
+  m.outs = outs;
+  m.weights.resize(static_cast<size_t>(outs * m.ins));
+  m.sums.resize(static_cast<size_t>(outs));
+  m.rescales.resize(static_cast<size_t>(outs));
+  return m;
+}
+
+// The matrix with channels of zeros up to a multiple of `block`.
+Matrix padded_to(const Matrix& m, int32_t block) {
+  return with_outs(m, mve::round_up(static_cast<int32_t>(m.outs), block));
 }
 
 void finish(Stream& stream) { stream.words[0] = static_cast<int32_t>(stream.words.size()); }
 
 // ---- pixels
 
-int64_t buffer_bytes(int64_t ins, int64_t) { return mve::kPixels * padded(ins); }
+int64_t buffer_bytes(int64_t ins, int64_t outs, int64_t) {
+  return mve::window_bytes(static_cast<int32_t>(ins)) + mve::staging_bytes(static_cast<int32_t>(outs));
+}
 
-Stream pack_pixels(const Matrix& m) {
-  Stream stream{{}, objection(m, 2)};
+Stream pack_pixels(const Matrix& matrix) {
+  Stream stream{{}, objection(matrix)};
   if (!stream.why_not.empty()) return stream;
-  stream.words.push_back(0);
-  for (int64_t first : blocks(m.outs, 2)) {
-    for (int64_t k = 0; k < padded(m.ins); k += 16)
-      for (int64_t o : {first, first + 1}) write_weights(stream.words, m, o, k);
-    for (int64_t o : {first, first + 1}) {
-      const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
-      stream.words.insert(stream.words.end(), {m.sums[static_cast<size_t>(o)], r.multiplier, shift_of(r)});
+  const Matrix m = padded_to(matrix, mve::kQuad);
+  stream.words = {0, static_cast<int32_t>(matrix.outs)};
+  for (int64_t quad = 0; quad < m.outs; quad += mve::kQuad)
+    for (int32_t pair : {0, 2}) {
+      const int64_t first = quad + mve::kQuadOrder[pair];
+      const int64_t second = quad + mve::kQuadOrder[pair + 1];
+      for (int64_t k = padded(m.ins) - 16; k >= 0; k -= 16)
+        for (int64_t o : {first, second}) write_weights(stream.words, m, o, k);
+      for (int64_t o : {first, second}) {
+        const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
+        stream.words.insert(stream.words.end(), {m.sums[static_cast<size_t>(o)], r.multiplier, shift_of(r)});
+      }
     }
-    stream.words.push_back(static_cast<int32_t>(first));
-  }
   finish(stream);
   return stream;
 }
 
 Matrix unpack_pixels(const int32_t* words, int64_t outs, int64_t ins) {
-  Matrix m = empty_matrix(outs, ins);
-  const int32_t* end = words + words[0];
-  for (++words; words != end; words += mve::pair_words(static_cast<int32_t>(ins))) {
-    const int32_t* scales = words + padded(ins) / 2;
-    for (int64_t j = 0; j < 2; ++j) {
-      const int64_t o = scales[6] + j;
-      for (int64_t k = 0; k < padded(ins); k += 16) read_weights(m, o, k, words + k / 2 + 4 * j);
-      m.sums[static_cast<size_t>(o)] = scales[3 * j];
-      m.rescales[static_cast<size_t>(o)] = rescale_of(scales[3 * j + 1], scales[3 * j + 2]);
+  Matrix m = padded_to(empty_matrix(outs, ins), mve::kQuad);
+  words += mve::kPixelHeader;
+  for (int64_t quad = 0; quad < m.outs; quad += mve::kQuad)
+    for (int32_t pair : {0, 2}) {
+      const int32_t* scales = words + padded(ins) / 2;
+      for (int32_t j = 0; j < 2; ++j) {
+        const int64_t o = quad + mve::kQuadOrder[pair + j];
+        for (int64_t k = 0; k < padded(ins); k += 16) read_weights(m, o, k, words + (padded(ins) - 16 - k) / 2 + 4 * j);
+        m.sums[static_cast<size_t>(o)] = scales[3 * j];
+        m.rescales[static_cast<size_t>(o)] = rescale_of(scales[3 * j + 1], scales[3 * j + 2]);
+      }
+      words += mve::pair_words(static_cast<int32_t>(ins));
     }
-  }
-  return m;
+  return with_outs(std::move(m), outs);
 }
 
 // ---- rows
 
-int64_t rows_buffer_bytes(int64_t ins, int64_t) { return ins == padded(ins) ? 0 : padded(ins); }
+int64_t rows_buffer_bytes(int64_t, int64_t, int64_t) { return 0; }
 
-Stream pack_rows(const Matrix& m) {
-  Stream stream{{}, objection(m, mve::kRowChannels)};
+// Place of k among the weights: the first vector holds the head of a row alone.
+int64_t place_of(int64_t ins, int64_t k) {
+  const int64_t head = mve::row_head(static_cast<int32_t>(ins));
+  return k < head ? k : k - head + 16;
+}
+
+// Rows with the zeros that pad them.
+Matrix spread_heads(const Matrix& m) {
+  Matrix spread = m;
+  spread.ins = padded(m.ins);
+  spread.weights.assign(static_cast<size_t>(m.outs * spread.ins), 0);
+  for (int64_t o = 0; o < m.outs; ++o)
+    for (int64_t k = 0; k < m.ins; ++k)
+      spread.weights[static_cast<size_t>(o * spread.ins + place_of(m.ins, k))] =
+          m.weights[static_cast<size_t>(o * m.ins + k)];
+  return spread;
+}
+
+bool same_scale(const Matrix& m) {
+  return m.rescales[0].multiplier != 0 &&
+         std::ranges::all_of(m.rescales, [&](const quant::Rescale& r) { return r == m.rescales[0]; });
+}
+
+Stream pack_rows(const Matrix& matrix) {
+  Stream stream{{}, objection(matrix)};
   if (!stream.why_not.empty()) return stream;
-  stream.words.push_back(0);
-  for (int64_t first : blocks(m.outs, mve::kRowChannels)) {
+  const bool uniform = same_scale(matrix);
+  const Matrix m = spread_heads(padded_to(matrix, mve::kRowChannels));
+  stream.words = {0, static_cast<int32_t>(matrix.outs), uniform ? m.rescales[0].multiplier : 0,
+                  uniform ? m.rescales[0].shift : 0};
+  for (int64_t first = 0; first < m.outs; first += mve::kRowChannels) {
     const auto each = [&](auto write) {
       for (int32_t place : mve::kRowOrder) write(static_cast<size_t>(first + place));
     };
     each([&](size_t o) { stream.words.push_back(m.sums[o]); });
-    for (int64_t k = 0; k < padded(m.ins); k += 16)
+    for (int64_t k = 0; k < m.ins; k += 16)
       each([&](size_t o) { write_weights(stream.words, m, static_cast<int64_t>(o), k); });
+    if (uniform) continue;
     each([&](size_t o) { stream.words.push_back(m.rescales[o].multiplier); });
     each([&](size_t o) { stream.words.push_back(shift_of(m.rescales[o])); });
-    stream.words.push_back(static_cast<int32_t>(first));
   }
   finish(stream);
   return stream;
 }
 
 Matrix unpack_rows(const int32_t* words, int64_t outs, int64_t ins) {
-  Matrix m = empty_matrix(outs, ins);
-  const int32_t* end = words + words[0];
-  for (++words; words != end; words += mve::row_block_words(static_cast<int32_t>(ins))) {
+  const quant::Rescale all = {words[2], words[3]};
+  const bool uniform = all.multiplier != 0;
+  Matrix spread = padded_to(empty_matrix(outs, padded(ins)), mve::kRowChannels);
+  words += mve::kRowHeader;
+  for (int64_t first = 0; first < outs; first += mve::kRowChannels) {
     const int32_t* scales = words + 8 + 2 * padded(ins);
     for (int32_t j = 0; j < mve::kRowChannels; ++j) {
-      const int64_t o = scales[16] + mve::kRowOrder[j];
-      m.sums[static_cast<size_t>(o)] = words[j];
-      for (int64_t k = 0; k < padded(ins); k += 16) read_weights(m, o, k, words + 8 + 2 * k + 4 * j);
-      m.rescales[static_cast<size_t>(o)] = rescale_of(scales[j], scales[8 + j]);
+      const int64_t o = first + mve::kRowOrder[j];
+      spread.sums[static_cast<size_t>(o)] = words[j];
+      for (int64_t k = 0; k < padded(ins); k += 16) read_weights(spread, o, k, words + 8 + 2 * k + 4 * j);
+      spread.rescales[static_cast<size_t>(o)] = uniform ? all : rescale_of(scales[j], scales[8 + j]);
     }
+    words += mve::row_block_words(static_cast<int32_t>(ins), uniform);
   }
+  Matrix m = with_outs(spread, outs);
+  m.ins = ins;
+  m.weights.clear();
+  for (int64_t o = 0; o < outs; ++o)
+    for (int64_t k = 0; k < ins; ++k)
+      m.weights.push_back(spread.weights[static_cast<size_t>(o * spread.ins + place_of(ins, k))]);
   return m;
 }
 
@@ -141,7 +190,7 @@ void depthwise_blocks(const DepthwiseKernel& kernel, Block block) {
 }
 
 Stream pack_depthwise(const Matrix& m, const DepthwiseKernel& kernel) {
-  Stream stream{{}, objection(m, 1)};
+  Stream stream{{}, objection(m)};
   if (!stream.why_not.empty()) return stream;
   depthwise_blocks(kernel, [&](int64_t first, int64_t channels, int64_t j) {
     const auto each = [&](auto value, int32_t missing) {
@@ -194,6 +243,7 @@ int64_t depthwise_work_bytes(int64_t) { return 0; }
 
 const StreamFormat kMveStreams = {buffer_bytes,     pack_pixels,         unpack_pixels,  rows_buffer_bytes,
                                   pack_rows,        unpack_rows,         pack_depthwise, unpack_depthwise,
-                                  planar_row_bytes, depthwise_work_bytes, mve::kDepthwiseChannels};
+                                  planar_row_bytes, depthwise_work_bytes, mve::kDepthwiseChannels,
+                                  /*load_unit=*/1};
 
 }  // namespace fold8::target
