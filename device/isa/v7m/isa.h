@@ -1,11 +1,17 @@
-// ARMv7-M without DSP extension (Cortex-M3), in portable C++17: it also runs on the host, where tests compare it with
-// the interpreter. It has every primitive that a kernel may ask of an Isa; the other ISAs override some.
+// ARMv7-M without DSP extension (Cortex-M3). All of it runs on the host too, where tests compare it with the
+// interpreter: the primitives are portable C++17, and the loops over streams have a portable twin (isa/v7m/gemm.h). It
+// has every primitive that a kernel may ask of an Isa; the other ISAs override some, and have streams of their own.
 #pragma once
 
 #include "core/copy_bytes.h"
-#include "core/rescale.h"
+#include "core/planar.h"
+#include "core/requantize.h"
 #include "isa/v7m/affine.h"
+#include "isa/v7m/depthwise_loops.h"
+#include "isa/v7m/gemm.h"
+#include "isa/v7m/load.h"
 #include "isa/v7m/order.h"
+#include "isa/v7m/rows.h"
 
 namespace f8k {
 inline namespace v0_1 {
@@ -33,6 +39,148 @@ struct V7m {
   static void affine(int32_t elems, const Affine& f, const Output& out, const int8_t* a, const int8_t* b, int8_t* y) {
     const int32_t base = standing_part<kStepA, kStepB>(f, a, b) + (128 << kShift);
     v7m::affine<v7m::Saturate<kShift>, kClamp, kStepA, kStepB>(elems, f, base, out, a, b, y);
+  }
+
+  // ---- matrix kernels that read a stream (isa/v7m/stream.h)
+
+  static constexpr int32_t kStreamPixels = v7m::kStreamPixels;
+
+  // Puts `bytes` of one pixel's window, from its byte `at`, into the buffer, an even pixel before its odd neighbour.
+  // Words beyond a window's end keep what they have; their weights are zeros.
+  static void load(const int8_t* x, int32_t bytes, int32_t at, int32_t pixel, int32_t /*pixels*/, uint32_t* buffer) {
+    if ((pixel & 1) == 0) {
+      v7m::load_even(x, bytes, buffer + pixel, at);
+    } else {
+      v7m::load_odd(x, bytes, buffer + pixel - 1, at);
+    }
+  }
+
+  // Every channel of 1 to 4 pixels whose windows are in the buffer; y[i]: where pixel i's channels start.
+  static void gemm(const int32_t* stream, const Output& /*out*/, int32_t ins, int32_t pixels, const uint32_t* buffer,
+                   int8_t* const* y) {
+    int8_t* const last = y[pixels - 1];
+    const bool two_pairs = pixels > 2;
+    const v7m::GemmArguments arguments = {stream + stream[0],
+                                          {y[0], two_pairs ? y[1] : last, two_pairs ? y[2] : last, last},
+                                          buffer,
+                                          buffer + v7m::buffer_words(ins),
+                                          static_cast<uint32_t>(-(v7m::stream_ins(ins) / 4)) & 3u};
+    if (two_pairs) {
+      v7m::gemm_two_pairs(stream + 1, &arguments);
+    } else {
+      v7m::gemm_one_pair(stream + 1, &arguments);
+    }
+  }
+
+  // One row of a linear. scratch: wide_ins(ins) words.
+  static constexpr int32_t kStreamRows = 1;
+  static void stream_rows(const int32_t* stream, const Output& out, const int8_t* x, int32_t ins, int32_t /*outs*/,
+                          int32_t /*rows*/, int8_t* scratch, int8_t* y) {
+    int32_t* const wide = reinterpret_cast<int32_t*>(scratch);
+    const int32_t wide_ins = v7m::wide_ins(ins);
+    const int32_t narrow_ins = v7m::stream_ins(ins) - wide_ins;
+    const int8_t* const narrow_end = x + narrow_ins;
+    const int32_t sum = v7m::sum_of(x, narrow_end) + v7m::widen(narrow_end, ins - narrow_ins, wide);
+    for (int32_t k = ins - narrow_ins; k < wide_ins; ++k) wide[k] = 0;
+    const v7m::RowArguments arguments = {stream + stream[0],
+                                         narrow_ins > 0 ? static_cast<const void*>(x) : wide,
+                                         narrow_end,
+                                         wide,
+                                         wide + wide_ins,
+                                         y,
+                                         out.zero == -128 ? 0u : 1u,
+                                         -128 * sum,
+                                         static_cast<uint32_t>(-(narrow_ins / 4)) & 3u,
+                                         static_cast<uint32_t>(-(wide_ins / 4)) & 7u};
+    v7m::row_loop(stream + 1, &arguments);
+  }
+
+  // ---- depthwise over planar rows (isa/v7m/depthwise.h)
+
+  static constexpr int32_t kDepthwiseChannels = v7m::kDepthwiseChannels;
+  static constexpr int32_t planar_row_bytes(int32_t columns) { return v7m::planar_row_bytes(columns); }
+
+  static void planar(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {
+    const int32_t plane = 4 * v7m::plane_words(p.columns);
+    int32_t* row = reinterpret_cast<int32_t*>(to);
+    int32_t* const end = row + v7m::plane_words(p.columns);
+    const uint32_t padding = (static_cast<uint32_t>(p.zero) & 0xffu) * 0x01010101u;
+    int32_t left = x == nullptr ? p.columns + 1 : p.left;
+    for (; left >= 2 && row != end; left -= 2) v7m::planar_word(padding, padding, row++, plane);
+    if (row == end) return;
+    int32_t inside = p.inside;
+    if (left > 0 && inside > 0) {
+      v7m::planar_word(padding, four_channels(x, channels), row++, plane);
+      x += p.pixel_in;
+      --inside;
+    }
+    if (channels == kDepthwiseChannels && inside >= 2) {
+      v7m::planar_pairs(x, p.pixel_in, row, plane, inside / 2);
+      row += inside / 2;
+      x += (inside & ~1) * p.pixel_in;
+      inside &= 1;
+    }
+    for (; inside >= 2; inside -= 2, x += 2 * p.pixel_in)
+      v7m::planar_word(four_channels(x, channels), four_channels(x + p.pixel_in, channels), row++, plane);
+    if (inside > 0) v7m::planar_word(four_channels(x, channels), padding, row++, plane);
+    while (row != end) v7m::planar_word(padding, padding, row++, plane);
+  }
+
+  // One output row of `channels` channels; returns the end of their records. places: of the kernel's rows.
+  static const int32_t* depthwise_row(const PlanarShape& p, const Output& /*out*/, const int32_t* record,
+                                      int32_t channels, const int8_t* planar, const int32_t* places, int8_t* work,
+                                      int8_t* y) {
+    const int32_t weights = v7m::depthwise_weight_words(p.kernel_h, p.kernel_w, p.dilation);
+    const bool is_3x3 = v7m::is_3x3(p.kernel_h, p.kernel_w, p.dilation);
+    int32_t* sums = reinterpret_cast<int32_t*>(work);
+    for (int32_t c = 0; c < channels; ++c, planar += 4 * v7m::plane_words(p.columns), y += p.channel_out) {
+      if (is_3x3 && p.stride == 1) {
+        v7m::sums_3x3_stride_1(record, places, planar, sums, sums + v7m::depthwise_work_words(p.outputs));
+      } else if (is_3x3 && p.stride == 2) {
+        v7m::sums_3x3_stride_2(record, places, planar, sums + 1, sums + 1 + p.outputs);
+      } else if (is_3x3) {
+        int8_t taps[9];
+        v7m::read_taps_3x3(record, taps);
+        depthwise_sums(p, taps, record[weights], places, planar, sums + 1);
+      } else {
+        depthwise_sums(p, reinterpret_cast<const int8_t*>(record), record[weights], places, planar, sums + 1);
+      }
+      v7m::scale_row(sums + 1, p.outputs, y, record + weights + 1, p.pixel_out);
+      record += weights + v7m::kDepthwiseTail;
+    }
+    return record;
+  }
+
+ private:
+  // The bytes of up to four channels of a pixel.
+  static uint32_t four_channels(const int8_t* x, int32_t channels) {
+    uint32_t bytes = 0;
+    if (channels == kDepthwiseChannels) {
+      memcpy(&bytes, x, 4);
+    } else {
+      for (int32_t c = 0; c < channels; ++c) bytes |= (static_cast<uint32_t>(x[c]) & 0xffu) << 8 * c;
+    }
+    return bytes;
+  }
+
+  static int32_t column(const int8_t* plane, int32_t i) {
+    int32_t word;
+    memcpy(&word, plane + i / 2 * 4, sizeof word);
+    const int32_t first = static_cast<int32_t>(static_cast<uint32_t>(word) << 11) >> 11;
+    return i % 2 == 0 ? first : (word - first) >> v7m::kColumnBits;
+  }
+
+  // Accumulators of one channel's row for any kernel, as scale_row() takes them.
+  static void depthwise_sums(const PlanarShape& p, const int8_t* taps, int32_t kernel_sum, const int32_t* places,
+                             const int8_t* plane, int32_t* sums) {
+    for (int32_t ox = 0; ox < p.outputs; ++ox) {
+      const int8_t* w = taps;
+      int32_t acc = kernel_sum;
+      for (int32_t ky = 0; ky < p.kernel_h; ++ky)
+        for (int32_t kx = 0; kx < p.kernel_w; ++kx)
+          acc += *w++ * column(plane + places[ky], ox * p.stride + kx * p.dilation);
+      sums[ox] = acc * (1 << v7m::kDepthwiseFraction);
+    }
   }
 };
 
