@@ -290,6 +290,6 @@ int64_t depthwise_work_bytes(int64_t outputs) { return 4 * v7m::depthwise_work_w
 
 const StreamFormat kV7mStreams = {buffer_bytes,     pack_pixels,         unpack_pixels,  rows_buffer_bytes,
                                   pack_rows,        unpack_rows,         pack_depthwise, unpack_depthwise,
-                                  planar_row_bytes, depthwise_work_bytes};
+                                  planar_row_bytes, depthwise_work_bytes, v7m::kDepthwiseChannels};
 
 }  // namespace fold8::target
