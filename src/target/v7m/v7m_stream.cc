@@ -114,7 +114,7 @@ void write_channel(std::vector<int32_t>& words, const Matrix& m, int64_t o) {
   write_scale(words, m, o, v7m::kGemmFraction);
 }
 
-int64_t buffer_bytes(int64_t ins, int64_t) { return 4 * v7m::buffer_words(static_cast<int32_t>(ins)); }
+int64_t buffer_bytes(int64_t ins, int64_t /*outs*/, int64_t /*pixels*/) { return 4 * v7m::buffer_words(static_cast<int32_t>(ins)); }
 
 Stream pack_pixels(const Matrix& m) {
   Stream stream{{}, objection(m, v7m::kMaxAccumulator, v7m::kGemmFraction)};
@@ -139,7 +139,7 @@ Matrix unpack_pixels(const int32_t* words, int64_t outs, int64_t ins) {
 
 // ---- rows
 
-int64_t rows_buffer_bytes(int64_t ins, int64_t) { return 4 * v7m::wide_ins(static_cast<int32_t>(ins)); }
+int64_t rows_buffer_bytes(int64_t ins, int64_t /*outs*/, int64_t /*rows*/) { return 4 * v7m::wide_ins(static_cast<int32_t>(ins)); }
 
 // The channels of the block that begins with `first`.
 std::array<int64_t, v7m::kRowChannels> row_channels(int64_t first, int64_t outs) {
