@@ -17,7 +17,7 @@ struct Model {
   uint32_t input_count;
   const Slice* outputs;
   uint32_t output_count;
-  const char *in_path, *out_path, *trace_path, *marks_path, *result_path;  // names: protocol.h
+  const char *in_path, *out_path, *trace_path, *result_path;  // names: protocol.h
 };
 
 // An arena stands kGuardBytes into arena_memory, and off any alignment above its own: relying on more then faults.

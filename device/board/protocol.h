@@ -1,7 +1,6 @@
 // What the runner and the tool that starts it say to each other: files of these records, little-endian, and exit codes.
 // For each model m of the image: the tool writes m.in (Request, then the samples), the runner writes m.out (outputs),
-// m.result (Result) and, when the model traces or marks, m.trace and m.marks; at the end, whatever happened, one file
-// "report" (Report).
+// m.result (Result) and, when the model traces, m.trace; at the end, whatever happened, one file "report" (Report).
 #pragma once
 
 #include <stdint.h>
@@ -33,9 +32,6 @@ struct Snapshot {
   uint32_t wraps;    // interrupts taken before the snapshot, which itself holds them off
   uint32_t pending;  // nonzero: one more wrap came before the last read
 };
-
-// fold8_mark() calls of one counted invoke that are kept: m.marks holds their times, in ticks, mod 2^32.
-constexpr uint32_t kMaxMarks = 1024;
 
 struct Result {
   uint32_t stack_bytes;

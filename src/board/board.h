@@ -62,21 +62,27 @@ struct Samples {
 
 struct RunOptions {
   bool count_instructions = false;  // QEMU then runs with -icount: slower
+  bool count_stretches = false;     // QEMU then logs every block that runs: slower yet
   int64_t time_limit_seconds = 600;
 };
 
 struct ModelRun {
-  std::string isa;             // what <name>_isa() returned, at most 16 bytes
-  std::string outputs;         // samples back to back; each is all output slices in order
-  int64_t stack_bytes = 0;     // deepest use over all samples, from the call of invoke
-  int64_t instructions = 0;    // of one invoke of sample 0, exact, beyond those of an empty function; 0 unless counted
-  std::vector<int64_t> marks;  // instructions from the start of that invoke to each fold8_mark(), to one tick of
-                               // SysTick (31 to 50 instructions)
-  std::string trace;  // fold8_trace's records in order: u32 node, u32 bytes, data
+  std::string isa;           // what <name>_isa() returned, at most 16 bytes
+  std::string outputs;       // samples back to back; each is all output slices in order
+  int64_t stack_bytes = 0;   // deepest use over all samples, from the call of invoke
+  int64_t instructions = 0;  // of one invoke of sample 0, exact, beyond those of an empty function; 0 unless counted
+  std::string trace;         // fold8_trace's records in order: u32 node, u32 bytes, data
+};
+
+// What ran between one fold8_mark() and the next.
+struct Stretch {
+  int64_t instructions = 0;  // exact
+  int64_t cycles = 0;        // modelled: docs/cycles.md
 };
 
 struct Run {
   uint32_t cpuid = 0;
+  std::vector<Stretch> stretches;  // of all models, in order; empty unless counted
   std::vector<ModelRun> models;
 };
 

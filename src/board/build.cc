@@ -51,7 +51,7 @@ std::string model_row(const Model& model) {
   const std::string& name = model.name;
   return fmt::format(
       "  {{{0}_invoke, {0}_isa, {1}, {2}, {0}_inputs, {3}, {0}_outputs, {4},\n"
-      "   \"{0}.in\", \"{0}.out\", \"{0}.trace\", \"{0}.marks\", \"{0}.result\"}},\n",
+      "   \"{0}.in\", \"{0}.out\", \"{0}.trace\", \"{0}.result\"}},\n",
       name, model.arena_bytes, model.arena_align, model.inputs.size(), model.outputs.size());
 }
 

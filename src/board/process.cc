@@ -62,8 +62,8 @@ int spawn(const fs::path& program, const std::vector<std::string>& arguments, co
 }
 
 // Reads `fd` to its end; false when the deadline came first.
-bool drain(int fd, Clock::time_point deadline, std::string& output) {
-  char bytes[4096];
+bool drain(int fd, Clock::time_point deadline, const Reader& reader) {
+  char bytes[64 * 1024];  // a pipe's capacity
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) return false;
@@ -72,7 +72,7 @@ bool drain(int fd, Clock::time_point deadline, std::string& output) {
     const ssize_t count = read(fd, bytes, sizeof bytes);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return true;
-    if (output.size() < kKeptBytes) output.append(bytes, static_cast<size_t>(count));
+    reader({bytes, static_cast<size_t>(count)});
   }
 }
 
@@ -86,7 +86,7 @@ int wait_for(pid_t pid) {
 }  // namespace
 
 Result<Finished> run_process(const std::vector<std::string>& arguments, const fs::path& working_folder,
-                             int64_t time_limit_seconds) {
+                             int64_t time_limit_seconds, const Reader& reader) {
   const fs::path program = find_program(arguments.at(0));
   if (program.empty()) return missing(arguments[0]);
   int ends[2];
@@ -95,8 +95,12 @@ Result<Finished> run_process(const std::vector<std::string>& arguments, const fs
   const int failed = spawn(program, arguments, working_folder, ends[1], pid);
   close(ends[1]);
   Finished finished;
+  const Reader keep = [&](std::string_view part) {
+    if (finished.output.size() < kKeptBytes) finished.output += part;
+  };
   if (failed == 0) {
-    finished.timed_out = !drain(ends[0], Clock::now() + std::chrono::seconds(time_limit_seconds), finished.output);
+    const auto deadline = Clock::now() + std::chrono::seconds(time_limit_seconds);
+    finished.timed_out = !drain(ends[0], deadline, reader ? reader : keep);
     if (finished.timed_out) kill(pid, SIGKILL);
     finished.exit_code = wait_for(pid);
   }

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -19,8 +21,11 @@ struct Finished {
 // One error, with what to install, for each program that PATH has not.
 Result<> check_programs(const std::vector<std::string>& programs);
 
+// Takes all that a process prints, part by part, instead of Finished::output.
+using Reader = std::function<void(std::string_view part)>;
+
 // `arguments[0]` is looked up in PATH. At the time limit the process is killed.
 Result<Finished> run_process(const std::vector<std::string>& arguments, const std::filesystem::path& working_folder,
-                             int64_t time_limit_seconds);
+                             int64_t time_limit_seconds, const Reader& reader = {});
 
 }  // namespace fold8::board

@@ -8,6 +8,7 @@
 #include "board/machine.h"
 #include "board/process.h"
 #include "board/protocol.h"
+#include "board/trace.h"
 
 namespace fold8::board {
 namespace fs = std::filesystem;
@@ -110,20 +111,22 @@ Result<> write_requests(const Built& built, const std::vector<Samples>& samples,
     require(samples[i].count * total_bytes(model.inputs) == static_cast<int64_t>(samples[i].bytes.size()),
             "samples fill all input slices");
     fs::remove(built.folder / (model.name + ".trace"), ec);
-    fs::remove(built.folder / (model.name + ".marks"), ec);
     const f8board::Request request{static_cast<uint32_t>(samples[i].count), count_instructions ? 1u : 0u};
     files.push_back({model.name + ".in", bytes_of(request) + samples[i].bytes});
   }
   return write_files(built.folder, files);
 }
 
-Result<Finished> start_qemu(const Built& built, const RunOptions& options) {
+Result<Finished> start_qemu(const Built& built, const RunOptions& options, BlockTrace& blocks) {
   std::vector<std::string> arguments = {"qemu-system-arm", "-machine", built.target.machine, "-kernel", "image.elf"};
   for (const char* argument : {"-display", "none", "-serial", "none", "-monitor", "none", "-nic", "none",
                                "-semihosting-config", "enable=on,target=native"})
     arguments.push_back(argument);
   if (options.count_instructions) arguments.insert(arguments.end(), {"-icount", "shift=0"});
-  return run_process(arguments, built.folder, options.time_limit_seconds);
+  if (!options.count_stretches) return run_process(arguments, built.folder, options.time_limit_seconds);
+  for (const std::string& argument : BlockTrace::qemu_arguments()) arguments.push_back(argument);
+  return run_process(arguments, built.folder, options.time_limit_seconds,
+                     [&](std::string_view part) { blocks.read(part); });
 }
 
 Result<> check_core(const Machine& machine, uint32_t cpuid) {
@@ -131,23 +134,6 @@ Result<> check_core(const Machine& machine, uint32_t cpuid) {
   if (part == machine.part) return ok;
   return error("F8-0609", fmt::format("{} shows part number {:#x}, expected {:#x} ({})", machine.name, part,
                                       machine.part, machine.core));
-}
-
-// One instruction is 1 ns: tick_ps / 1000 instructions a tick. Times are mod 2^32 ticks; the first counts from 0.
-Result<std::vector<int64_t>> read_marks(const fs::path& path, int64_t tick_ps) {
-  std::vector<int64_t> marks;
-  if (!fs::exists(path)) return marks;
-  F8_TRY(const std::string bytes, read_file(path));
-  uint32_t last = 0;
-  int64_t ticks = 0;
-  for (size_t at = 0; at + sizeof last <= bytes.size(); at += sizeof last) {
-    uint32_t now = 0;
-    std::memcpy(&now, bytes.data() + at, sizeof now);
-    ticks += static_cast<uint32_t>(now - last);
-    last = now;
-    marks.push_back(ticks * tick_ps / 1000);
-  }
-  return marks;
 }
 
 Result<ModelRun> read_results(const Built& built, const Model& model, int64_t samples, const RunOptions& options) {
@@ -160,7 +146,6 @@ Result<ModelRun> read_results(const Built& built, const Model& model, int64_t sa
   F8_TRY(run.outputs, read_file(built.folder / (model.name + ".out")));
   require(static_cast<int64_t>(run.outputs.size()) == samples * total_bytes(model.outputs),
           "the image wrote all outputs");
-  F8_TRY(run.marks, read_marks(built.folder / (model.name + ".marks"), machine_for(built.target).tick_ps));
   const fs::path trace = built.folder / (model.name + ".trace");
   if (fs::exists(trace)) {
     F8_TRY(run.trace, read_file(trace));
@@ -172,7 +157,8 @@ Result<ModelRun> read_results(const Built& built, const Model& model, int64_t sa
 
 Result<Run> run(const Built& built, const std::vector<Samples>& samples, const RunOptions& options) {
   F8_CHECK(write_requests(built, samples, options.count_instructions));
-  F8_TRY(const Finished qemu, start_qemu(built, options));
+  BlockTrace blocks;
+  F8_TRY(const Finished qemu, start_qemu(built, options, blocks));
   if (qemu.timed_out)
     return error("F8-0604", fmt::format("{}: no end after {} s", built.target.machine, options.time_limit_seconds));
   if (qemu.exit_code != f8board::kPassed) return failed(built, qemu);
@@ -183,6 +169,11 @@ Result<Run> run(const Built& built, const std::vector<Samples>& samples, const R
   for (size_t i = 0; i < built.models.size(); ++i) {
     F8_TRY(ModelRun one, read_results(built, built.models[i], samples[i].count, options));
     run.models.push_back(std::move(one));
+  }
+  if (options.count_stretches) {
+    const CoreTiming& core = timing_of(built.target.cpu);
+    F8_TRY(const std::vector<Instruction> image, disassemble(built.folder / "image.elf", core.machine));
+    F8_TRY(run.stretches, blocks.stretches(image, core));
   }
   return run;
 }

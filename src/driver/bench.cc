@@ -22,18 +22,33 @@ std::string shapes_of(const Program& p, const plan::Unit& unit) {
 
 struct Measured {
   board::Built built;
-  board::ModelRun run;
+  board::Run run;
 };
 
-Result<Measured> measure(const Compiled& compiled, const emit::Emission& emission, const Samples& samples) {
+Result<Measured> measure(const Compiled& compiled, const emit::Emission& emission, const Samples& samples,
+                         const board::RunOptions& options) {
   const TempFolder folder;
   F8_TRY(board::Built built,
          board::build({.target = compiled.target, .files = emission.files, .models = {board_model(compiled, "bench")}},
                       folder.path()));
-  F8_TRY(board::Run run, board::run(built, {{1, sample_bytes(samples.inputs[0])}}, {.count_instructions = true}));
+  F8_TRY(board::Run run, board::run(built, {{1, sample_bytes(samples.inputs[0])}}, options));
   F8_TRY(const std::vector<int64_t> bounds, board::stack_bounds(built));
   run.models[0].stack_bytes = bounds[0];
-  return Measured{std::move(built), std::move(run.models[0])};
+  return Measured{std::move(built), std::move(run)};
+}
+
+NodeCost cost_of(const Program& p, const plan::Unit& unit, const board::Stretch& ran) {
+  NodeCost cost;
+  cost.op = p.nodes[unit.first].op->name;
+  cost.shapes = shapes_of(p, unit);
+  cost.instructions = ran.instructions;
+  cost.cycles = ran.cycles;
+  for (size_t i = unit.first; i < unit.end; ++i) {
+    const Node& node = p.nodes[i];
+    if (node.op->macs != nullptr) cost.macs += node.op->macs(p, node);
+    cost.node += (cost.node.empty() ? "" : "+") + node.name;
+  }
+  return cost;
 }
 
 }  // namespace
@@ -44,28 +59,21 @@ Result<Cost> bench(const Program& int8, const target::Target& target) {
   const Samples samples = make_samples(p, 1);
   const emit::Emission plain = emit::emit(p, compiled.plan, target, {.name = "bench"});
   const emit::Emission marked = emit::emit(p, compiled.plan, target, {.name = "bench", .mark = true});
-  F8_TRY(const Measured total, measure(compiled, plain, samples));
-  F8_TRY(const Measured parts, measure(compiled, marked, samples));
+  F8_TRY(const Measured total, measure(compiled, plain, samples, {.count_instructions = true}));
+  F8_TRY(const Measured parts, measure(compiled, marked, samples, {.count_stretches = true}));
 
   Cost cost;
-  cost.instructions = total.run.instructions;
+  cost.instructions = total.run.models[0].instructions;
   cost.macs = passes::total_macs(int8);
   cost.weight_bytes = plain.weight_bytes;
   cost.code_bytes = total.built.sizes.code_bytes;
   cost.arena_bytes = compiled.plan.arena_bytes;
-  cost.stack_bytes = total.run.stack_bytes;
-  require(parts.run.marks.size() == compiled.plan.units.size() + 1,
+  cost.stack_bytes = total.run.models[0].stack_bytes;
+  require(parts.run.stretches.size() == compiled.plan.units.size(),
           "a mark stands before the first unit and after each");
   for (size_t u = 0; u < compiled.plan.units.size(); ++u) {
-    const plan::Unit& unit = compiled.plan.units[u];
-    NodeCost node{p.nodes[unit.first].name, std::string(p.nodes[unit.first].op->name), shapes_of(p, unit), 0,
-                  parts.run.marks[u + 1] - parts.run.marks[u]};
-    for (size_t i = unit.first; i < unit.end; ++i) {
-      const Node& n = p.nodes[i];
-      if (n.op->macs != nullptr) node.macs += n.op->macs(p, n);
-      if (i > unit.first) node.node += "+" + n.name;
-    }
-    cost.nodes.push_back(std::move(node));
+    cost.nodes.push_back(cost_of(p, compiled.plan.units[u], parts.run.stretches[u]));
+    cost.cycles += cost.nodes.back().cycles;
   }
   return cost;
 }

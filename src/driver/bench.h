@@ -1,4 +1,5 @@
-// What one inference costs on a core: instructions counted under QEMU, in total and node by node.
+// What one inference costs on a core: instructions counted under QEMU and cycles modelled (docs/cycles.md), in total
+// and node by node.
 #pragma once
 
 #include <string>
@@ -13,11 +14,13 @@ struct NodeCost {
   std::string op;
   std::string shapes;  // "[1,25,5,64] -> [1,25,5,64]"
   int64_t macs = 0;
-  int64_t instructions = 0;  // to one tick of SysTick: 31 to 50 instructions
+  int64_t instructions = 0;
+  int64_t cycles = 0;
 };
 
 struct Cost {
   int64_t instructions = 0;  // of one invoke, exact
+  int64_t cycles = 0;        // of all nodes
   int64_t macs = 0;
   int64_t weight_bytes = 0;
   int64_t code_bytes = 0;

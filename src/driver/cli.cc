@@ -255,18 +255,21 @@ Result<bool> verify_command(const Arguments& a) {
 
 // ---- bench
 
-double per_mac(int64_t instructions, int64_t macs) {
-  return macs == 0 ? 0 : static_cast<double>(instructions) / static_cast<double>(macs);
+double per_mac(int64_t count, int64_t macs) {
+  return macs == 0 ? 0 : static_cast<double>(count) / static_cast<double>(macs);
 }
 
 void print_cost(const target::Target& target, const Cost& cost) {
-  std::cout << fmt::format("{} ({} kernels)\n  {:<24} {:<10} {:>12} {:>12} {:>8}  {}\n", target.cpu, target.isa, "node",
-                           "op", "instructions", "MACs", "per MAC", "shapes");
+  std::cout << fmt::format("{} ({} kernels)\n  {:<24} {:<10} {:>12} {:>8} {:>12} {:>8} {:>12}  {}\n", target.cpu,
+                           target.isa, "node", "op", "instructions", "per MAC", "cycles", "per MAC", "MACs", "shapes");
+  auto row = [](const std::string& name, const std::string& op, int64_t instructions, int64_t cycles, int64_t macs,
+                const std::string& shapes) {
+    std::cout << fmt::format("  {:<24} {:<10} {:>12} {:>8.3f} {:>12} {:>8.3f} {:>12}  {}\n", name, op, instructions,
+                             per_mac(instructions, macs), cycles, per_mac(cycles, macs), macs, shapes);
+  };
   for (const NodeCost& node : cost.nodes)
-    std::cout << fmt::format("  {:<24} {:<10} {:>12} {:>12} {:>8.3f}  {}\n", node.node, node.op, node.instructions,
-                             node.macs, per_mac(node.instructions, node.macs), node.shapes);
-  std::cout << fmt::format("  {:<24} {:<10} {:>12} {:>12} {:>8.3f}\n", "total", "", cost.instructions, cost.macs,
-                           per_mac(cost.instructions, cost.macs));
+    row(node.node, node.op, node.instructions, node.cycles, node.macs, node.shapes);
+  row("total", "", cost.instructions, cost.cycles, cost.macs, "");
   std::cout << fmt::format("  weights {} bytes, code {} bytes, arena {} bytes, stack at most {} bytes\n",
                            cost.weight_bytes, cost.code_bytes, cost.arena_bytes, cost.stack_bytes);
 }
@@ -274,9 +277,10 @@ void print_cost(const target::Target& target, const Cost& cost) {
 // The totals of one target as a JSON object.
 std::string json_of(const target::Target& target, const Cost& cost) {
   return fmt::format(
-      "{{\"target\": \"{}\", \"instructions\": {}, \"macs\": {}, \"weight_bytes\": {}, \"code_bytes\": {}, "
-      "\"arena_bytes\": {}, \"stack_bytes\": {}}}",
-      target.cpu, cost.instructions, cost.macs, cost.weight_bytes, cost.code_bytes, cost.arena_bytes, cost.stack_bytes);
+      "{{\"target\": \"{}\", \"instructions\": {}, \"cycles\": {}, \"macs\": {}, \"weight_bytes\": {}, "
+      "\"code_bytes\": {}, \"arena_bytes\": {}, \"stack_bytes\": {}}}",
+      target.cpu, cost.instructions, cost.cycles, cost.macs, cost.weight_bytes, cost.code_bytes, cost.arena_bytes,
+      cost.stack_bytes);
 }
 
 Result<> bench_command(const Arguments& a) {
@@ -355,8 +359,8 @@ void declare(CLI::App& app, Arguments& a) {
   verify->add_option("--target", a.targets, "core, or all")->capture_default_str();
   verify->add_option("--input", a.inputs, "as for run; default: made by seed");
 
-  CLI::App* bench =
-      app.add_subcommand("bench", "count the instructions of one inference under QEMU, in total and node by node");
+  CLI::App* bench = app.add_subcommand(
+      "bench", "count instructions and model cycles of one inference under QEMU, in total and node by node");
   add_model(*bench, a);
   add_input_layout(*bench, a);
   bench->add_option("--target", a.targets, "core, or all")->capture_default_str();
