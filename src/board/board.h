@@ -40,11 +40,17 @@ struct Image {
   bool one_translation_unit = false;          // compile all .cpp as one: faster for many tiny models
 };
 
+struct FunctionSize {
+  std::string name;  // "conv_row<Core, 4>"; of a library: "memcpy (library)"
+  int64_t bytes = 0;
+};
+
 // What the linked image holds of the emitted code, the runner left out.
 struct Sizes {
-  int64_t table_bytes = 0;  // constants of emitted sources
-  int64_t code_bytes = 0;   // instructions, and all that they pull in from the compiler's libraries
-  int64_t data_bytes = 0;   // static RAM; the arena is the caller's and not counted
+  int64_t table_bytes = 0;              // constants of emitted sources
+  int64_t code_bytes = 0;               // instructions, and all that they pull in from the compiler's libraries
+  int64_t data_bytes = 0;               // static RAM; the arena is the caller's and not counted
+  std::vector<FunctionSize> functions;  // that make up the code, largest first
 };
 
 struct Built {

@@ -1,8 +1,10 @@
 // build(): writes the image's files, compiles them one by one, links, and reads sizes off the linker's map.
+#include <cxxabi.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <sstream>
 
 #include "board/board.h"
@@ -147,11 +149,55 @@ Result<> link(const Image& image, const Arguments& sources, const fs::path& fold
 
 // --- the linker's map -----------------------------------------------------------------------------------------------
 
+// "f8k::v0_1::conv2d_row<f8k::v0_1::Dsp, 1>" -> "conv2d_row<Dsp, 1>"
+std::string without_namespaces(std::string name) {
+  constexpr std::string_view kNamespace = "f8k::";
+  for (size_t at; (at = name.find(kNamespace)) != std::string::npos;) {
+    name.erase(at, kNamespace.size());
+    const bool has_version = at + 1 < name.size() && name[at] == 'v' && name[at + 1] >= '0' && name[at + 1] <= '9';
+    if (has_version) name.erase(at, name.find("::", at) + 2 - at);
+  }
+  return name;
+}
+
+// The name of a function as source has it, without its type, from the linker's.
+std::string function_name(const std::string& symbol) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status);
+  if (text == nullptr) return symbol;
+  const std::string demangled = text;
+  std::free(text);
+  size_t begin = 0, end = 0;
+  for (int depth = 0; end < demangled.size(); ++end) {
+    if (demangled[end] == '<') ++depth;
+    if (demangled[end] == '>') --depth;
+    if (depth == 0 && demangled[end] == '(') break;
+    if (depth == 0 && demangled[end] == ' ') begin = end + 1;
+  }
+  return without_namespaces(demangled.substr(begin, end - begin));
+}
+
+// "libc.a(lib_a-memcpy.o)" -> "memcpy (library)"
+std::string library_name(const std::string& object) {
+  std::string member = object.substr(object.rfind('(') + 1);
+  if (member.starts_with("lib_a-")) member.erase(0, 6);
+  return member.substr(0, member.find(".o")) + " (library)";
+}
+
 // One kept input section. `object` is as the command line had it, or "archive(member)".
-void add_section(Sizes& sizes, const std::string& output_section, const std::string& object, int64_t bytes) {
+void add_section(Sizes& sizes, const std::string& output_section, const std::string& section, const std::string& object,
+                 int64_t bytes) {
   if (object.starts_with("board/")) return;  // the runner
   const bool from_library = object.ends_with(")");
-  if (output_section == ".text" || (output_section == ".rodata" && from_library)) sizes.code_bytes += bytes;
+  if (output_section == ".text" || (output_section == ".rodata" && from_library)) {
+    constexpr std::string_view kFunction = ".text.";
+    sizes.code_bytes += bytes;
+    if (bytes > 0)
+      sizes.functions.push_back({from_library
+                                     ? library_name(object)
+                                     : function_name(section.substr(std::min(section.size(), kFunction.size()))),
+                                 bytes});
+  }
   if (output_section == ".rodata" && !from_library) sizes.table_bytes += bytes;
   if (output_section == ".data" || output_section == ".bss") sizes.data_bytes += bytes;
 }
@@ -176,8 +222,9 @@ Sizes read_map(const std::string& map) {
     const bool is_input = (name + line).starts_with(" .");
     name.clear();
     if (!is_input || !(columns >> section >> address >> bytes) || !std::getline(columns >> std::ws, object)) continue;
-    if (bytes.starts_with("0x")) add_section(sizes, output_section, object, std::stoll(bytes, nullptr, 16));
+    if (bytes.starts_with("0x")) add_section(sizes, output_section, section, object, std::stoll(bytes, nullptr, 16));
   }
+  std::ranges::stable_sort(sizes.functions, std::ranges::greater(), &FunctionSize::bytes);
   return sizes;
 }
 

@@ -20,6 +20,21 @@ std::string shapes_of(const Program& p, const plan::Unit& unit) {
   return out;
 }
 
+// "conv2d_stream"
+std::string kernel_name(const KernelCall& call) {
+  const size_t scope = call.function.rfind("::");
+  return call.function.substr(scope == std::string::npos ? 0 : scope + 2);
+}
+
+// What a node of the unit calls; several are joined by "+".
+std::string kernels_of(const Compiled& compiled, const plan::Unit& unit, const Node& node) {
+  if (unit.is_stream()) return kernel_name(*node.op->rows(compiled.program, node, compiled.target));
+  std::string out;
+  for (const KernelCall& call : node.op->calls(compiled.program, node, compiled.target))
+    out += (out.empty() ? "" : "+") + kernel_name(call);
+  return out;
+}
+
 struct Measured {
   board::Built built;
   board::Run run;
@@ -37,7 +52,8 @@ Result<Measured> measure(const Compiled& compiled, const emit::Emission& emissio
   return Measured{std::move(built), std::move(run)};
 }
 
-NodeCost cost_of(const Program& p, const plan::Unit& unit, const board::Stretch& ran) {
+NodeCost cost_of(const Compiled& compiled, const plan::Unit& unit, const board::Stretch& ran) {
+  const Program& p = compiled.program;
   NodeCost cost;
   cost.op = p.nodes[unit.first].op->name;
   cost.shapes = shapes_of(p, unit);
@@ -47,6 +63,9 @@ NodeCost cost_of(const Program& p, const plan::Unit& unit, const board::Stretch&
     const Node& node = p.nodes[i];
     if (node.op->macs != nullptr) cost.macs += node.op->macs(p, node);
     cost.node += (cost.node.empty() ? "" : "+") + node.name;
+    cost.kernel += (cost.kernel.empty() ? "" : "+") + kernels_of(compiled, unit, node);
+    if (const std::string why = why_plain(node); !why.empty())
+      cost.why += (cost.why.empty() ? "" : "; ") + fmt::format("{}: {}", node.name, why);
   }
   return cost;
 }
@@ -67,12 +86,13 @@ Result<Cost> bench(const Program& int8, const target::Target& target) {
   cost.macs = passes::total_macs(int8);
   cost.weight_bytes = plain.weight_bytes;
   cost.code_bytes = total.built.sizes.code_bytes;
+  cost.functions = total.built.sizes.functions;
   cost.arena_bytes = compiled.plan.arena_bytes;
   cost.stack_bytes = total.run.models[0].stack_bytes;
   require(parts.run.stretches.size() == compiled.plan.units.size(),
           "a mark stands before the first unit and after each");
   for (size_t u = 0; u < compiled.plan.units.size(); ++u) {
-    cost.nodes.push_back(cost_of(p, compiled.plan.units[u], parts.run.stretches[u]));
+    cost.nodes.push_back(cost_of(compiled, compiled.plan.units[u], parts.run.stretches[u]));
     cost.cycles += cost.nodes.back().cycles;
   }
   return cost;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "board/board.h"
 #include "driver/compiler.h"
 
 namespace fold8::driver {
@@ -12,6 +13,8 @@ namespace fold8::driver {
 struct NodeCost {
   std::string node;  // its name
   std::string op;
+  std::string kernel;  // the device functions that it calls
+  std::string why;     // not a better one: which proof failed
   std::string shapes;  // "[1,25,5,64] -> [1,25,5,64]"
   int64_t macs = 0;
   int64_t instructions = 0;
@@ -27,6 +30,7 @@ struct Cost {
   int64_t arena_bytes = 0;
   int64_t stack_bytes = 0;  // proven bound
   std::vector<NodeCost> nodes;
+  std::vector<board::FunctionSize> functions;  // that make up the code, largest first
 };
 
 // One inference of a sample made by seed. Needs the cross compiler and QEMU.

@@ -88,9 +88,15 @@ std::string ends_line(const Program& p, const char* what, const std::vector<Valu
 }
 
 struct Linked {
-  int64_t code_bytes = 0;
+  board::Sizes sizes;
   int64_t stack_bound = 0;
 };
+
+// What each function takes of the code.
+void print_functions(const std::vector<board::FunctionSize>& functions) {
+  for (const board::FunctionSize& function : functions)
+    std::cout << fmt::format("  {:<8} {} bytes: {}\n", "code", function.bytes, function.name);
+}
 
 Result<Linked> link(const Compiled& compiled, const emit::Emission& emission, const std::string& name) {
   F8_CHECK(board::check_tools());
@@ -99,7 +105,7 @@ Result<Linked> link(const Compiled& compiled, const emit::Emission& emission, co
          board::build({.target = compiled.target, .files = emission.files, .models = {board_model(compiled, name)}},
                       folder.path()));
   F8_TRY(const std::vector<int64_t> bounds, board::stack_bounds(built));
-  return Linked{built.sizes.code_bytes, bounds[0]};
+  return Linked{built.sizes, bounds[0]};
 }
 
 Result<> compile_command(const Arguments& a) {
@@ -113,9 +119,10 @@ Result<> compile_command(const Arguments& a) {
   const emit::Emission emission = emit::emit(compiled.program, compiled.plan, target, {.name = name});
   std::string code = "not linked here: add --link to have code and stack measured";
   std::string stack;
+  Linked linked;
   if (a.link) {
-    F8_TRY(const Linked linked, link(compiled, emission, name));
-    code = fmt::format("{} bytes once linked (-O2)", linked.code_bytes);
+    F8_TRY(linked, link(compiled, emission, name));
+    code = fmt::format("{} bytes once linked (-O2)", linked.sizes.code_bytes);
     stack = fmt::format("; stack at most {} bytes", linked.stack_bound);
   }
   F8_CHECK(write_files(a.folder, emission.files));
@@ -132,6 +139,10 @@ Result<> compile_command(const Arguments& a) {
       macs == model.macs_as_given ? "" : fmt::format(" ({} as given; the rest is dead channels)", model.macs_as_given);
   std::cout << fmt::format("  {:<8} {}{}\n", "MACs", macs, given);
   std::cout << fmt::format("  {:<8} {}/{{{}.h, {}.cpp, {}_kernels.h}}\n", "written", a.folder, name, name, name);
+  for (const Node& node : p.nodes)
+    if (const std::string why = why_plain(node); !why.empty())
+      std::cout << fmt::format("  {:<8} {}: {}\n", "plain", node.name, why);
+  print_functions(linked.sizes.functions);
   return ok;
 }
 
@@ -260,18 +271,24 @@ double per_mac(int64_t count, int64_t macs) {
 }
 
 void print_cost(const target::Target& target, const Cost& cost) {
-  std::cout << fmt::format("{} ({} kernels)\n  {:<24} {:<10} {:>12} {:>8} {:>12} {:>8} {:>12}  {}\n", target.cpu,
-                           target.isa, "node", "op", "instructions", "per MAC", "cycles", "per MAC", "MACs", "shapes");
-  auto row = [](const std::string& name, const std::string& op, int64_t instructions, int64_t cycles, int64_t macs,
-                const std::string& shapes) {
-    std::cout << fmt::format("  {:<24} {:<10} {:>12} {:>8.3f} {:>12} {:>8.3f} {:>12}  {}\n", name, op, instructions,
-                             per_mac(instructions, macs), cycles, per_mac(cycles, macs), macs, shapes);
-  };
-  for (const NodeCost& node : cost.nodes)
-    row(node.node, node.op, node.instructions, node.cycles, node.macs, node.shapes);
-  row("total", "", cost.instructions, cost.cycles, cost.macs, "");
-  std::cout << fmt::format("  weights {} bytes, code {} bytes, arena {} bytes, stack at most {} bytes\n",
-                           cost.weight_bytes, cost.code_bytes, cost.arena_bytes, cost.stack_bytes);
+  std::cout << fmt::format("{} ({} kernels)\n  {:<24} {:<12} {:>12} {:>8} {:>12} {:>8} {:>12}  {:<20} {}\n", target.cpu,
+                           target.isa, "node", "op", "instructions", "per MAC", "cycles", "per MAC", "MACs", "kernel",
+                           "shapes");
+  std::vector<NodeCost> rows = cost.nodes;
+  NodeCost& total = rows.emplace_back();
+  total.node = "total";
+  total.macs = cost.macs;
+  total.instructions = cost.instructions;
+  total.cycles = cost.cycles;
+  for (const NodeCost& row : rows) {
+    std::cout << fmt::format("  {:<24} {:<12} {:>12} {:>8.3f} {:>12} {:>8.3f} {:>12}  {:<20} {}\n", row.node, row.op,
+                             row.instructions, per_mac(row.instructions, row.macs), row.cycles,
+                             per_mac(row.cycles, row.macs), row.macs, row.kernel, row.shapes);
+    if (!row.why.empty()) std::cout << fmt::format("    plain kernel: {}\n", row.why);
+  }
+  std::cout << fmt::format("  weights {} bytes, arena {} bytes, stack at most {} bytes, code {} bytes\n",
+                           cost.weight_bytes, cost.arena_bytes, cost.stack_bytes, cost.code_bytes);
+  print_functions(cost.functions);
 }
 
 // The totals of one target as a JSON object.

@@ -17,6 +17,8 @@ Result<Int8Model> load_int8(const std::filesystem::path& model, const ModelOptio
   return Int8Model{std::move(program), context.macs_as_given, std::move(context.reports)};
 }
 
+std::string why_plain(const ir::Node& node) { return node.attrs.has("why") ? node.attrs.text("why") : ""; }
+
 Result<Compiled> compile(ir::Program int8, const target::Target& target) {
   Compiled result{std::move(int8), {}, target};
   F8_CHECK(passes::pack(result.program, target));

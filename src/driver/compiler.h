@@ -36,6 +36,9 @@ struct Compiled {
   target::Target target;
 };
 
+// Why a node of a packed program runs its plain kernel: which proof failed. Empty when it has the one its ISA offers.
+std::string why_plain(const ir::Node& node);
+
 // int8 -> placed.
 Result<Compiled> compile(ir::Program int8, const target::Target& target);
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -204,6 +205,27 @@ TEST_P(EachCore, SizesLeaveTheRunnerOut) {
   EXPECT_LE(tables.data_bytes, 4);
   const Sizes library = sizes_of(image_of(GetParam(), "  memcpy(a + 8, a, static_cast<size_t>(a[0]));"));
   EXPECT_GE(library.code_bytes, empty.code_bytes + 20);  // newlib's memcpy
+  EXPECT_TRUE(std::ranges::any_of(library.functions, [](auto& f) { return f.name.starts_with("memcpy"); }));
+}
+
+TEST_F(BoardTest, FunctionsAddUpToTheCode) {
+  const std::string globals =
+      "} namespace f8k { inline namespace v9_9 { struct Isa {}; template <class, int> [[gnu::noinline]] int twice(int "
+      "x) "
+      "{ return 2 * x; } } } namespace {";
+  const TempFolder folder;
+  const auto built = build(
+      image_of("cortex-m4", "  a[8] = static_cast<int8_t>(f8k::twice<f8k::Isa, 3>(a[0]));", globals), folder.path());
+  ASSERT_TRUE(passed(built));
+  int64_t sum = 0;
+  std::string names;
+  for (const FunctionSize& function : built->sizes.functions) {
+    sum += function.bytes;
+    names += function.name + ";";
+  }
+  EXPECT_EQ(sum, built->sizes.code_bytes);
+  EXPECT_NE(names.find("twice<Isa, 3>;"), std::string::npos) << names;
+  EXPECT_NE(names.find("m_invoke;"), std::string::npos) << names;
 }
 
 TEST_F(BoardTest, LargeTablesLinkOnEveryMachine) {
