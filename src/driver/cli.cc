@@ -154,6 +154,7 @@ Result<> print_command(const Arguments& a) {
   const Form form = *form_from_name(a.form);
   if (form == Form::torch) {
     F8_TRY(const Program program, load(a.model, options));
+    if (program.form != Form::torch) return error("F8-0406", "the program has no torch form").in(a.model);
     std::cout << ir::print(program);
     return ok;
   }
@@ -321,7 +322,9 @@ Result<> bench_command(const Arguments& a) {
 // ---- the command line
 
 void add_model(CLI::App& command, Arguments& a) {
-  command.add_option("model", a.model, "int8 program: .pt2, as torch.export.save writes it after PT2E quantization")
+  command
+      .add_option("model", a.model,
+                  "int8 program: .pt2, as torch.export.save writes it after PT2E quantization; or .f8, its text form")
       ->required();
   command.add_option("--bind", a.bind, "size of a symbolic dimension, as in --bind s0=1; repeats");
   command.add_option("--io", a.io, "what the model's ends exchange")->check(CLI::IsMember({"int8", "float32"}));

@@ -1,17 +1,42 @@
 #include "driver/compiler.h"
 
+#include <fmt/format.h>
+
+#include "base/files.h"
+#include "ir/text.h"
 #include "ir/verifier.h"
 #include "ops/ops.h"
 #include "pt2/pt2.h"
 
 namespace fold8::driver {
 
+namespace {
+
+Result<ir::Program> read_text(const std::filesystem::path& model) {
+  F8_TRY(const std::string text, read_file(model));
+  auto program = ir::parse(text, ops::table());
+  if (program && (program->form == ir::Form::torch || program->form == ir::Form::int8)) return program;
+  Diags diags = program ? Diags{error("F8-0406", fmt::format("the program is in {} form, expected torch or int8",
+                                                             ir::form_name(program->form)))}
+                        : program.take_errors();
+  for (Diag& diag : diags) diag.in(model.string());
+  return diags;
+}
+
+}  // namespace
+
 Result<ir::Program> load(const std::filesystem::path& model, const ModelOptions& options) {
+  if (model.extension() == ".f8") return read_text(model);
   return pt2::read(model, ops::table(), {.bind = options.bind});
 }
 
 Result<Int8Model> load_int8(const std::filesystem::path& model, const ModelOptions& options) {
   F8_TRY(ir::Program program, load(model, options));
+  if (program.form == ir::Form::int8) {
+    F8_CHECK(ir::verify(program));
+    const int64_t macs = passes::total_macs(program);
+    return Int8Model{std::move(program), macs, {}};
+  }
   passes::Context context{.ops = ops::table(), .input_layout = options.input_layout};
   F8_CHECK(passes::lower(program, context, options.ends));
   return Int8Model{std::move(program), context.macs_as_given, std::move(context.reports)};

@@ -19,7 +19,7 @@ struct ModelOptions {
   passes::InputLayout input_layout = passes::InputLayout::nhwc;
 };
 
-// Torch form, as read.
+// An archive, or a program's text (docs/ir.md) in a file named .f8. Torch form, or int8 form where a text has that.
 Result<ir::Program> load(const std::filesystem::path& model, const ModelOptions& options);
 
 struct Int8Model {

@@ -1,0 +1,50 @@
+// Programs in text form as model files.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/files.h"
+#include "driver/compiler.h"
+
+namespace fold8::driver {
+namespace {
+
+Result<Int8Model> load_text(const std::string& text) {
+  const TempFolder folder;
+  std::ofstream(folder.path() / "model.f8") << text;
+  return load_int8(folder.path() / "model.f8", {});
+}
+
+TEST(TextModel, Int8FormIsTakenAsItIs) {
+  const auto model = load_text(
+      "program form=int8 {\n  in %x : q8[1,4] scale=0x1p-5 zero=-3\n  const %w : q8[3,4] scale=0x1p-7 zero=0 = "
+      "seed(1,-127,127)\n  %y = linear %x, %w : q8[1,3] scale=1 zero=5\n  out %y\n}\n");
+  ASSERT_TRUE(model) << format(model.errors());
+  EXPECT_EQ(model->program.form, ir::Form::int8);
+  EXPECT_EQ(model->macs_as_given, 12);
+}
+
+TEST(TextModel, TorchFormIsLowered) {
+  const auto model = load_text(
+      "program form=torch {\n  in %x : f32[1,4]\n  %q = quantize %x : q8[1,4] scale=0x1p-5 zero=-3\n"
+      "  %d = dequantize %q : f32[1,4]\n  out %d\n}\n");
+  ASSERT_TRUE(model) << format(model.errors());
+  EXPECT_EQ(model->program.form, ir::Form::int8);
+}
+
+TEST(TextModel, ErrorsNameFileAndLine) {
+  const auto model = load_text("program form=int8 {\n  nonsense\n}\n");
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.errors()[0].code, "F8-0201");
+  EXPECT_NE(format(model.errors()).find("model.f8"), std::string::npos);
+  EXPECT_NE(format(model.errors()).find(":2"), std::string::npos) << format(model.errors());
+}
+
+TEST(TextModel, PackedFormIsRefused) {
+  const auto model = load_text("program form=packed {\n  in %x : q8[1,4] scale=1 zero=0\n  out %x\n}\n");
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.errors()[0].code, "F8-0406");
+}
+
+}  // namespace
+}  // namespace fold8::driver
