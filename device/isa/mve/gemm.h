@@ -100,7 +100,8 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
   F8K_VECTOR_DOWN("vmladava.s8", ", #32", "96", "160", "224", "]") \
   F8K_VECTOR_DOWN("vmladava.s8", ", #16", "80", "144", "208", "]") \
   F8K_VECTOR_DOWN("vmladava.s8", "", "64", "128", "192", "], #-256") "cmp r3, r7\n bcs.w " loop "b\n"
-[[gnu::naked, gnu::noinline]] inline void gemm_pixels_any_asm(const PixelsArguments* /*arguments*/) {
+// Aligned to words, as `adr` is relative to one.
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_pixels_any_asm(const PixelsArguments* /*arguments*/) {
   asm volatile(F8K_PIXELS_BEGIN
                "subs r2, r4, #1\n and r3, r2, #3\n bic r2, r2, #3\n add r2, r7, r2, lsl #6\n add r6, r2, r3, lsl #4\n"
                "subs r2, r4, #2\n bic r2, r2, #3\n add r5, r7, r2, lsl #6\n"
@@ -155,7 +156,8 @@ struct RowArguments {
 
 // r1: stream, r11: its end, r7: x, r3: x after the head, r9: end of x, r5: y, vpr: lanes of the head; on the stack
 // multiplier, shift, zero, x after the head, and where the first iteration over the other vectors begins.
-[[gnu::naked, gnu::noinline]] inline void gemm_row_asm(const RowArguments* /*arguments*/) {
+// Aligned to words, as `adr` is relative to one.
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_row_asm(const RowArguments* /*arguments*/) {
   asm volatile(
       ".syntax unified\n push {r4-r11, lr}\n"
       "ldr r1, [r0]\n ldr r11, [r0, #4]\n ldr r7, [r0, #8]\n ldr r3, [r0, #12]\n ldr r4, [r0, #16]\n"

@@ -64,7 +64,9 @@ struct GemmArguments {
 
 // Every channel of the stream for two pairs of pixels, or for one (y[0], y[1]). A later pixel is stored first, so that
 // one that is missing does not last.
-[[gnu::naked, gnu::noinline]] inline void gemm_two_pairs(const int32_t* /*stream*/, const GemmArguments* /*arguments*/) {
+// Aligned to words, as `adr` is relative to one.
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_two_pairs(const int32_t* /*stream*/,
+                                                                          const GemmArguments* /*arguments*/) {
   asm volatile(F8K_GEMM(F8K_BLOCK_OF_PAIRS, "ldm r9, {r6, r7}\n",
                         F8K_SPLIT("r4", "r5") F8K_SPLIT("r6", "r7"),
                         F8K_SCALE("r4") F8K_SCALE("r5") F8K_SCALE("r6") F8K_SCALE("r7"),
@@ -73,7 +75,8 @@ struct GemmArguments {
                         "strb r7, [r8], #1\n strb r6, [r3], #1\n strb r5, [r2], #1\n strb r4, [r1], #1\n"));
 }
 
-[[gnu::naked, gnu::noinline]] inline void gemm_one_pair(const int32_t* /*stream*/, const GemmArguments* /*arguments*/) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_one_pair(const int32_t* /*stream*/,
+                                                                         const GemmArguments* /*arguments*/) {
   asm volatile(F8K_GEMM(F8K_BLOCK_OF_ONE, "", F8K_SPLIT("r4", "r5"),
                         F8K_SCALE("r4") F8K_SCALE("r5"),
                         F8K_SCALE_BY_SIGN("r4") F8K_SCALE_BY_SIGN("r5"),

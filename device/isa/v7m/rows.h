@@ -82,7 +82,9 @@ inline int32_t sum_of(const int8_t* x, const int8_t* end) {
 
 // Every channel of the stream for one row. On the stack: the arguments, the last two made addresses to enter at (their
 // lowest bit set, as for any jump to Thumb code).
-[[gnu::naked, gnu::noinline]] inline void row_loop(const int32_t* /*stream*/, const RowArguments* /*arguments*/) {
+// Aligned to words, as `adr` is relative to one.
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void row_loop(const int32_t* /*stream*/,
+                                                                    const RowArguments* /*arguments*/) {
   asm volatile(
       ".syntax unified\n push {r4-r11, lr}\n sub sp, #44\n mov r9, r0\n mov r8, #0xff\n orr r8, r8, #0xff000000\n"
       "ldm r1!, {r0, r2-r7}\n stm sp, {r0, r2-r7}\n ldm r1, {r3, r5, r6}\n"

@@ -43,9 +43,9 @@ void max_pool_row(const MaxPool& s, const WindowAxis& across, const int8_t* cons
     const Window window = window_at(across, walk);
     const int32_t at = window.first * s.channels;
     const int32_t bytes = (window.end - window.first) * s.channels;
-    int32_t c = 0;
-    for (; c + 4 <= s.channels; c += 4) max_window<4>(s, rows, row_count, at + c, bytes, pitch, y + c);
-    for (; c < s.channels; ++c) max_window<1>(s, rows, row_count, at + c, bytes, pitch, y + c);
+    const int32_t quads = s.channels & ~3;
+    for (int32_t c = 0; c < quads; c += 4) max_window<4>(s, rows, row_count, at + c, bytes, pitch, y + c);
+    for (int32_t c = quads; c < s.channels; ++c) max_window<1>(s, rows, row_count, at + c, bytes, pitch, y + c);
   }
 }
 
