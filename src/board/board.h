@@ -32,12 +32,19 @@ struct Model {
   std::vector<Slice> inputs, outputs;
 };
 
+// What compiles the emitted code. The runner around it, and the link, are arm-none-eabi-g++'s in any case.
+struct Toolchain {
+  std::string compiler = {};            // takes a target's flags as GCC does; empty: arm-none-eabi-g++
+  std::vector<std::string> flags = {};  // after fold8's own, so that "-Os" wins over its -O2
+  bool is_default() const { return compiler.empty() && flags.empty(); }
+};
+
 struct Image {
   target::Target target;
   std::vector<TextFile> files;  // every emitted .h and .cpp; names may have folders
   std::vector<Model> models;
-  std::vector<std::string> extra_flags = {};  // after fold8's own, so that "-Os" wins over its -O2
-  bool one_translation_unit = false;          // compile all .cpp as one: faster for many tiny models
+  Toolchain toolchain = {};
+  bool one_translation_unit = false;  // compile all .cpp as one: faster for many tiny models
 };
 
 struct FunctionSize {
@@ -98,7 +105,7 @@ Result<> check_tools();
 // Writes, compiles and links the image in `folder` (made if missing), which must outlive the runs.
 Result<Built> build(const Image& image, const std::filesystem::path& folder);
 
-// The most stack that an invoke of each model can take, from the compiler's call graph (stack.h). In bytes.
+// The most stack that an invoke of each model can take, from the default compiler's call graph (stack.h). In bytes.
 Result<std::vector<int64_t>> stack_bounds(const Built& built);
 
 // Runs every model on its samples, samples[i] for models[i].

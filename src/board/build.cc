@@ -114,35 +114,52 @@ Result<> run_compiler(const Arguments& arguments, const fs::path& folder, const 
   return ok;
 }
 
-Arguments compiler_with_flags(const Image& image) {
-  Arguments arguments = {kCompiler};
-  arguments.insert(arguments.end(), image.target.flags.begin(), image.target.flags.end());
+void append(Arguments& arguments, const Arguments& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+}
+
+Arguments compiler_with_flags(const std::string& compiler, const target::Target& target) {
+  Arguments arguments = {compiler};
+  append(arguments, target.flags);
   // Not -ffreestanding: it would turn each memcpy of four bytes into a call.
-  for (const char* flag : {"-std=c++17", "-O2", "-fno-exceptions", "-fno-rtti", "-fno-unwind-tables",
-                           "-fno-asynchronous-unwind-tables", "-fno-threadsafe-statics", "-ffunction-sections",
-                           "-fdata-sections", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I."})
-    arguments.push_back(flag);
-  arguments.insert(arguments.end(), image.extra_flags.begin(), image.extra_flags.end());
+  append(arguments, {"-std=c++17", "-O2", "-fno-exceptions", "-fno-rtti", "-fno-unwind-tables",
+                     "-fno-asynchronous-unwind-tables", "-fno-threadsafe-statics", "-ffunction-sections",
+                     "-fdata-sections", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I."});
   return arguments;
 }
 
 std::string object_of(const std::string& source) { return source + ".o"; }
 
-Result<> compile(const Image& image, const std::string& source, const Arguments& more, const fs::path& folder) {
-  Arguments arguments = compiler_with_flags(image);
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  for (const std::string& argument : {std::string("-c"), source, std::string("-o"), object_of(source)})
-    arguments.push_back(argument);
-  return run_compiler(arguments, folder, "F8-0602",
-                      fmt::format("{} does not compile for {}", source, image.target.cpu));
+Result<> compile(const target::Target& target, Arguments compiler, const std::string& source, const fs::path& folder) {
+  append(compiler, {"-c", source, "-o", object_of(source)});
+  return run_compiler(compiler, folder, "F8-0602", fmt::format("{} does not compile for {}", source, target.cpu));
 }
 
-Result<> link(const Image& image, const Arguments& sources, const fs::path& folder) {
-  Arguments arguments = compiler_with_flags(image);
-  for (const std::string& source : sources) arguments.push_back(object_of(source));
-  for (const char* flag : {"-nostdlib", "-Wl,--gc-sections", "-Wl,-T,board/board.ld", "-Wl,-Map,image.map",
-                           "-Wl,--start-group", "-lc", "-lgcc", "-Wl,--end-group", "-o", "image.elf"})
-    arguments.push_back(flag);
+Result<> compile_emitted(const Image& image, const Arguments& sources, const fs::path& folder) {
+  const std::string& compiler = image.toolchain.compiler;
+  Arguments arguments = compiler_with_flags(compiler.empty() ? kCompiler : compiler, image.target);
+  append(arguments, image.toolchain.flags);
+  if (image.toolchain.is_default()) arguments.push_back("-fcallgraph-info=su");
+  for (const std::string& source : sources) F8_CHECK(compile(image.target, arguments, source, folder));
+  return ok;
+}
+
+constexpr const char* kRunner[] = {"board/image.cpp", "board/runner.cpp", "board/start.s"};
+
+Result<> compile_runner(const target::Target& target, const fs::path& folder) {
+  Arguments arguments = compiler_with_flags(kCompiler, target);
+  arguments.push_back("-fno-tree-loop-distribute-patterns");
+  for (const char* source : kRunner) F8_CHECK(compile(target, arguments, source, folder));
+  return ok;
+}
+
+Result<> link(const Image& image, const Arguments& emitted, const fs::path& folder) {
+  Arguments arguments = compiler_with_flags(kCompiler, image.target);
+  if (image.toolchain.compiler.empty()) append(arguments, image.toolchain.flags);  // -flto compiles here, too
+  for (const std::string& source : emitted) arguments.push_back(object_of(source));
+  for (const char* source : kRunner) arguments.push_back(object_of(source));
+  append(arguments, {"-nostdlib", "-Wl,--gc-sections", "-Wl,-T,board/board.ld", "-Wl,-Map,image.map",
+                     "-Wl,--start-group", "-lc", "-lgcc", "-Wl,--end-group", "-o", "image.elf"});
   return run_compiler(arguments, folder, "F8-0603",
                       fmt::format("the image does not link for {}", image.target.machine));
 }
@@ -240,16 +257,12 @@ Result<Built> build(const Image& image, const fs::path& folder) {
   if (image.one_translation_unit) sources.push_back("all_sources.cpp");
   for (const TextFile& file : image.files)
     if (!image.one_translation_unit && is_source(file.name)) sources.push_back(file.name);
-  const Arguments emitted = sources;
-  for (const std::string& source : emitted) F8_CHECK(compile(image, source, {"-fcallgraph-info=su"}, folder));
-  for (const char* source : {"board/image.cpp", "board/runner.cpp", "board/start.s"}) {
-    F8_CHECK(compile(image, source, {"-fno-tree-loop-distribute-patterns"}, folder));
-    sources.push_back(source);
-  }
+  F8_CHECK(compile_emitted(image, sources, folder));
+  F8_CHECK(compile_runner(image.target, folder));
   F8_CHECK(link(image, sources, folder));
   F8_TRY(const std::string map, read_file(folder / "image.map"));
   return Built{
-      .target = image.target, .models = image.models, .folder = folder, .sources = emitted, .sizes = read_map(map)};
+      .target = image.target, .models = image.models, .folder = folder, .sources = sources, .sizes = read_map(map)};
 }
 
 Result<std::vector<int64_t>> stack_bounds(const Built& built) {

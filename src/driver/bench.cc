@@ -41,14 +41,18 @@ struct Measured {
 };
 
 Result<Measured> measure(const Compiled& compiled, const emit::Emission& emission, const Samples& samples,
-                         const board::RunOptions& options) {
+                         const board::Toolchain& toolchain, const board::RunOptions& options) {
   const TempFolder folder;
-  F8_TRY(board::Built built,
-         board::build({.target = compiled.target, .files = emission.files, .models = {board_model(compiled, "bench")}},
-                      folder.path()));
+  F8_TRY(board::Built built, board::build({.target = compiled.target,
+                                           .files = emission.files,
+                                           .models = {board_model(compiled, "bench")},
+                                           .toolchain = toolchain},
+                                          folder.path()));
   F8_TRY(board::Run run, board::run(built, {{1, sample_bytes(samples.inputs[0])}}, options));
-  F8_TRY(const std::vector<int64_t> bounds, board::stack_bounds(built));
-  run.models[0].stack_bytes = bounds[0];
+  if (toolchain.is_default()) {
+    F8_TRY(const std::vector<int64_t> bounds, board::stack_bounds(built));
+    run.models[0].stack_bytes = bounds[0];
+  }
   return Measured{std::move(built), std::move(run)};
 }
 
@@ -72,14 +76,14 @@ NodeCost cost_of(const Compiled& compiled, const plan::Unit& unit, const board::
 
 }  // namespace
 
-Result<Cost> bench(const Program& int8, const target::Target& target) {
+Result<Cost> bench(const Program& int8, const target::Target& target, const board::Toolchain& toolchain) {
   F8_TRY(const Compiled compiled, compile(int8, target));
   const Program& p = compiled.program;
   const Samples samples = make_samples(p, 1);
   const emit::Emission plain = emit::emit(p, compiled.plan, target, {.name = "bench"});
   const emit::Emission marked = emit::emit(p, compiled.plan, target, {.name = "bench", .mark = true});
-  F8_TRY(const Measured total, measure(compiled, plain, samples, {.count_instructions = true}));
-  F8_TRY(const Measured parts, measure(compiled, marked, samples, {.count_stretches = true}));
+  F8_TRY(const Measured total, measure(compiled, plain, samples, toolchain, {.count_instructions = true}));
+  F8_TRY(const Measured parts, measure(compiled, marked, samples, toolchain, {.count_stretches = true}));
 
   Cost cost;
   cost.instructions = total.run.models[0].instructions;

@@ -28,12 +28,12 @@ struct Cost {
   int64_t weight_bytes = 0;
   int64_t code_bytes = 0;
   int64_t arena_bytes = 0;
-  int64_t stack_bytes = 0;  // proven bound
+  int64_t stack_bytes = 0;  // proven bound; of another toolchain than the default: measured
   std::vector<NodeCost> nodes;
   std::vector<board::FunctionSize> functions;  // that make up the code, largest first
 };
 
 // One inference of a sample made by seed. Needs the cross compiler and QEMU.
-Result<Cost> bench(const ir::Program& int8, const target::Target& target);
+Result<Cost> bench(const ir::Program& int8, const target::Target& target, const board::Toolchain& toolchain = {});
 
 }  // namespace fold8::driver

@@ -37,6 +37,7 @@ struct Arguments {
   std::string form = "int8";
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
+  board::Toolchain toolchain;
   bool link = false;
   bool json = false;
 };
@@ -234,7 +235,7 @@ Result<std::vector<target::Target>> chosen_targets(const std::string& name) {
 void print_verdict(const target::Target& target, const Verdict& v) {
   std::cout << fmt::format("  {:<14} {:<4} {:<11} {:>10} of {:<10} {:>8} {:>8} {:>8} {:>7} {:>7}\n", target.cpu, v.isa,
                            target.core, v.differing_bytes, v.compared_bytes, v.arena_bytes, v.sizes.table_bytes,
-                           v.sizes.code_bytes, v.stack_bytes, v.stack_bound)
+                           v.sizes.code_bytes, v.stack_bytes, v.stack_bound ? std::to_string(*v.stack_bound) : "-")
             << std::flush;
   if (!v.difference.empty()) std::cout << "    " << v.difference << "\n";
 }
@@ -257,7 +258,8 @@ Result<bool> verify_command(const Arguments& a) {
                            "ran on", "differing", "bytes", "arena", "weights", "code", "stack", "<=");
   bool agreed = true;
   for (const target::Target& target : targets) {
-    F8_TRY(const Verdict verdict, verify(program, target, samples, {.name = default_name(a.model)}));
+    F8_TRY(const Verdict verdict,
+           verify(program, target, samples, {.name = default_name(a.model), .toolchain = a.toolchain}));
     print_verdict(target, verdict);
     agreed = agreed && verdict.differing_bytes == 0;
   }
@@ -308,7 +310,7 @@ Result<> bench_command(const Arguments& a) {
   F8_TRY(const Int8Model model, load_int8(a.model, options));
   std::string json;
   for (const target::Target& target : targets) {
-    F8_TRY(const Cost cost, bench(model.program, target));
+    F8_TRY(const Cost cost, bench(model.program, target, a.toolchain));
     if (a.json) {
       json += (json.empty() ? "[\n " : ",\n ") + json_of(target, cost);
     } else {
@@ -334,6 +336,13 @@ void add_input_layout(CLI::App& command, Arguments& a) {
   command.add_option("--input-layout", a.input_layout, "how the firmware's caller hands over images")
       ->check(CLI::IsMember({"nhwc", "nchw"}))
       ->capture_default_str();
+}
+
+void add_toolchain(CLI::App& command, Arguments& a) {
+  command.add_option("--compiler", a.toolchain.compiler,
+                     "compiles the emitted code instead of arm-none-eabi-g++; takes GCC's options for Arm");
+  command.add_option("--flags", a.toolchain.flags, "for the compiler, after fold8's own, as in --flags=-Os,-flto")
+      ->delimiter(',');
 }
 
 int finish(const Result<>& result) {
@@ -378,6 +387,7 @@ void declare(CLI::App& app, Arguments& a) {
   add_input_layout(*verify, a);
   verify->add_option("--target", a.targets, "core, or all")->capture_default_str();
   verify->add_option("--input", a.inputs, "as for run; default: made by seed");
+  add_toolchain(*verify, a);
 
   CLI::App* bench = app.add_subcommand(
       "bench", "count instructions and model cycles of one inference under QEMU, in total and node by node");
@@ -385,6 +395,7 @@ void declare(CLI::App& app, Arguments& a) {
   add_input_layout(*bench, a);
   bench->add_option("--target", a.targets, "core, or all")->capture_default_str();
   bench->add_flag("--json", a.json, "the totals as JSON");
+  add_toolchain(*bench, a);
 
   CLI::App* print = app.add_subcommand("print", "show the program in one of its forms");
   add_model(*print, a);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "board/board.h"
@@ -18,13 +19,14 @@ struct Verdict {
   std::string isa;         // of the kernels that ran, as the image itself says
   uint32_t cpuid = 0;
   board::Sizes sizes;
-  int64_t stack_bytes = 0;  // measured
-  int64_t stack_bound = 0;  // proven from the call graph
+  int64_t stack_bytes = 0;             // measured
+  std::optional<int64_t> stack_bound;  // proven from the call graph, which only the default toolchain gives
   int64_t arena_bytes = 0;
 };
 
 struct VerifyOptions {
   std::string name = "model";
+  board::Toolchain toolchain = {};
   // Tests plant faults here: changes the emitted files before they are built.
   std::function<void(std::vector<TextFile>&)> tamper = {};
 };

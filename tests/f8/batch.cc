@@ -82,12 +82,12 @@ std::vector<Failure> compared(const Batch& batch, const Result<board::Run>& run)
   return failures;
 }
 
-Result<board::Run> board_run(const Batch& batch, const std::vector<std::string>& extra_flags,
+Result<board::Run> board_run(const Batch& batch, const board::Toolchain& toolchain,
                              const std::filesystem::path& folder) {
   const board::Image image{.target = batch.target,
                            .files = batch.files,
                            .models = batch.models,
-                           .extra_flags = extra_flags,
+                           .toolchain = toolchain,
                            .one_translation_unit = true};
   F8_TRY(const board::Built built, board::build(image, folder));
   return board::run(built, batch.samples);
@@ -121,9 +121,9 @@ void emit_all(Batch& batch) {
   }
 }
 
-std::vector<Failure> on_board(const Batch& batch, const std::vector<std::string>& extra_flags) {
+std::vector<Failure> on_board(const Batch& batch, const board::Toolchain& toolchain) {
   const TempFolder folder;
-  return compared(batch, board_run(batch, extra_flags, folder.path()));
+  return compared(batch, board_run(batch, toolchain, folder.path()));
 }
 
 std::vector<Failure> on_host(const Batch& batch) {

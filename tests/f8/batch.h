@@ -34,7 +34,7 @@ struct Failure {
 Batch compile_all(const std::vector<Prepared>& cases, const target::Target& target, std::vector<Failure>& failures);
 void emit_all(Batch& batch);
 
-std::vector<Failure> on_board(const Batch& batch, const std::vector<std::string>& extra_flags = {});
+std::vector<Failure> on_board(const Batch& batch, const board::Toolchain& toolchain = {});
 // Emitted code that is portable C++, as a program of this machine under sanitizers.
 std::vector<Failure> on_host(const Batch& batch);
 

@@ -1,5 +1,6 @@
 // Runs the .f8 files below src/ and tests/, or the files and folders given: f8_tests [--target CPU]... [--planted]
-// [path]... Prints a line for each failure, a line for each way of running, and the total. --planted: see faults.h.
+// [--compiler NAME] [--flag FLAG]... [path]... Prints a line for each failure, a line for each way of running, and the
+// total. --planted: see faults.h. --compiler, --flag: what compiles emitted code for the boards.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@ namespace fs = std::filesystem;
 
 struct Arguments {
   bool planted = false;
+  board::Toolchain toolchain;
   std::vector<std::string> cpus = {"cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"};
   std::vector<fs::path> paths = {fs::path(FOLD8_SOURCE_DIR) / "src", fs::path(FOLD8_SOURCE_DIR) / "tests"};
 };
@@ -89,7 +91,8 @@ Boards find_boards() {
   return tools ? Boards{} : Boards{false, format(tools.errors())};
 }
 
-std::vector<Tally> run_target(const std::vector<Prepared>& cases, const target::Target& target, const Boards& boards) {
+std::vector<Tally> run_target(const std::vector<Prepared>& cases, const target::Target& target, const Boards& boards,
+                              const board::Toolchain& toolchain) {
   const std::string name = fmt::format("{} ({})", target.cpu, target.isa);
   std::vector<Failure> failures;
   Batch batch = compile_all(cases, target, failures);
@@ -100,7 +103,7 @@ std::vector<Tally> run_target(const std::vector<Prepared>& cases, const target::
   if (std::ranges::count(kPortableIsas, target.isa) != 0)
     tallies.push_back(tally_of(name + ", on this machine", count, on_host(batch)));
   if (boards.installed) {
-    tallies.push_back(tally_of(fmt::format("{}, on {}", name, target.machine), count, on_board(batch)));
+    tallies.push_back(tally_of(fmt::format("{}, on {}", name, target.machine), count, on_board(batch, toolchain)));
   } else {
     tallies.push_back({fmt::format("{}, on {}", name, target.machine), 0, 0, count, {}});
   }
@@ -109,11 +112,12 @@ std::vector<Tally> run_target(const std::vector<Prepared>& cases, const target::
 
 // Targets are independent of one another; compilers and boards take most of the time.
 std::vector<Tally> run_targets(const std::vector<Prepared>& cases, const std::vector<target::Target>& targets,
-                               const Boards& boards) {
+                               const Boards& boards, const board::Toolchain& toolchain) {
   std::vector<std::vector<Tally>> results(targets.size());
   std::atomic<size_t> next = 0;
   auto work = [&] {
-    for (size_t i = next++; i < targets.size(); i = next++) results[i] = run_target(cases, targets[i], boards);
+    for (size_t i = next++; i < targets.size(); i = next++)
+      results[i] = run_target(cases, targets[i], boards, toolchain);
   };
   {
     std::vector<std::jthread> workers;
@@ -177,7 +181,7 @@ int run(const Arguments& arguments) {
     }
     targets.push_back(*target);
   }
-  std::vector<Tally> tallies = run_targets(suite.prepared, targets, boards);
+  std::vector<Tally> tallies = run_targets(suite.prepared, targets, boards, arguments.toolchain);
   tallies.insert(tallies.begin(), suite.tally);
   return report(tallies);
 }
@@ -192,6 +196,10 @@ Arguments parse(int argc, char** argv) {
       arguments.planted = true;
     } else if (argument == "--target" && i + 1 < argc) {
       cpus.push_back(argv[++i]);
+    } else if (argument == "--compiler" && i + 1 < argc) {
+      arguments.toolchain.compiler = argv[++i];
+    } else if (argument == "--flag" && i + 1 < argc) {
+      arguments.toolchain.flags.push_back(argv[++i]);
     } else {
       paths.emplace_back(argument);
     }

@@ -251,7 +251,7 @@ TEST_F(BoardTest, CompilersComplaintIsShown) {
 
 TEST_F(BoardTest, ExtraFlagsComeLast) {
   Image image = image_of("cortex-m4", "#ifdef __OPTIMIZE__\n#error optimised\n#endif");
-  image.extra_flags = {"-O0"};
+  image.toolchain.flags = {"-O0"};
   EXPECT_TRUE(passed(build_and_run(image)));
 }
 
