@@ -10,6 +10,7 @@
 #include "isa/dsp/depthwise_asm.h"
 #include "isa/dsp/gemm.h"
 #include "isa/dsp/order.h"
+#include "isa/dsp/pool.h"
 #include "isa/dsp/stream.h"
 #include "isa/v7m/isa.h"
 
@@ -31,6 +32,14 @@ struct Dsp : V7m {
     if (ins > 0) dot_2x4(word(x, ins), w, sum0, sum1);  // the weights beyond `ins` are zeros
     acc[0] = sum0;
     acc[1] = sum1;
+  }
+
+  static void sum_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int32_t* acc) {
+    lanes == 4 ? dsp::sum_words(x, pixels, pitch, acc) : v7m::sum_bytes(x, pixels, pitch, lanes, acc);
+  }
+
+  static void max_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int8_t* max) {
+    lanes == 4 ? dsp::max_words(x, pixels, pitch, max) : v7m::max_bytes(x, pixels, pitch, lanes, max);
   }
 
   template <int kShift, bool kClamp, int kStepA, int kStepB>

@@ -10,6 +10,7 @@
 #include "isa/mve/depthwise.h"
 #include "isa/mve/gemm.h"
 #include "isa/mve/order.h"
+#include "isa/mve/pool.h"
 #include "isa/v7m/isa.h"
 
 #if !defined(__ARM_FEATURE_MVE)
@@ -30,6 +31,17 @@ struct Mve : V7m {
       sum = vmladavaq_p_s8(sum, vldrbq_z_s8(x + k, lanes), vldrbq_z_s8(w + k, lanes), lanes);
     }
     acc[0] = sum;
+  }
+
+  static constexpr int32_t kSumLanes = mve::kSumLanes;
+  static constexpr int32_t kMaxLanes = mve::kMaxLanes;
+
+  static void sum_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int32_t* acc) {
+    mve::sum_run(x, pixels, pitch, lanes, acc);
+  }
+
+  static void max_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int8_t* max) {
+    mve::max_run(x, pixels, pitch, lanes, max);
   }
 
   template <int kShift, bool kClamp, int kStepA, int kStepB>

@@ -36,6 +36,15 @@ struct V6m : V7m {
     return static_cast<int32_t>(((static_cast<uint32_t>(high) + carry) << 1) | (rounded >> 31));
   }
 
+  static void sum_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int32_t* acc) {
+    const bool aligned = ((reinterpret_cast<uintptr_t>(x) | static_cast<uintptr_t>(pitch)) & 3u) == 0;
+    if (lanes == 4 && aligned) {
+      v7m::sum_words<true>(x, pixels, pitch, acc);
+    } else {
+      v7m::sum_bytes(x, pixels, pitch, lanes, acc);
+    }
+  }
+
   template <int kShift, bool kClamp, int kStepA, int kStepB>
   static void affine(int32_t elems, const Affine& f, const Output& out, const int8_t* a, const int8_t* b, int8_t* y) {
     const int32_t base = standing_part<kStepA, kStepB>(f, a, b) + (128 << kShift);

@@ -11,6 +11,7 @@
 #include "isa/v7m/gemm.h"
 #include "isa/v7m/load.h"
 #include "isa/v7m/order.h"
+#include "isa/v7m/pool.h"
 #include "isa/v7m/rows.h"
 
 namespace f8k {
@@ -32,6 +33,18 @@ struct V7m {
     int32_t sum = acc[0];
     for (int32_t k = 0; k < ins; ++k) sum += x[k] * w[k];
     acc[0] = sum;
+  }
+
+  // Pooling along a run of pixels, core/pool.h.
+  static constexpr int32_t kSumLanes = 4;
+  static constexpr int32_t kMaxLanes = 4;
+
+  static void sum_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int32_t* acc) {
+    lanes == 4 ? v7m::sum_words<false>(x, pixels, pitch, acc) : v7m::sum_bytes(x, pixels, pitch, lanes, acc);
+  }
+
+  static void max_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int8_t* max) {
+    v7m::max_bytes(x, pixels, pitch, lanes, max);
   }
 
   // The elements of one run, core/affine.h.

@@ -7,6 +7,7 @@
 // kernel under different pointers.
 #pragma once
 
+#include "core/pool.h"
 #include "core/requantize.h"
 #include "core/window.h"
 
@@ -54,33 +55,15 @@ inline int8_t average(int32_t sum, const Averaging& a, const Output& out) {
   return requantize<Isa>(static_cast<int32_t>(static_cast<uint32_t>(sum) << a.up), a.rescale, out);
 }
 
-// acc[j] += the elements of channel j of a window, for kLanes neighbouring channels: `bytes` of each row, from byte
-// `at` on.
-template <int32_t kLanes>
-inline void add_window(int32_t channels, const int8_t* const* rows, int32_t row_count, int32_t at, int32_t bytes,
-                       int32_t* acc) {
-  int32_t sum[kLanes];
-  for (int32_t j = 0; j < kLanes; ++j) sum[j] = acc[j];
-  for (int32_t i = 0; i < row_count; ++i) {
-    const int8_t* x = rows[i] + at;
-    for (int32_t k = 0; k < bytes; k += channels, x += channels)
-      for (int32_t j = 0; j < kLanes; ++j) sum[j] += x[j];
-  }
-  for (int32_t j = 0; j < kLanes; ++j) acc[j] = sum[j];
-}
-
-// The average of one window for all channels, four at a time.
+// The average of one window for all channels: `columns` pixels of each row, from byte `at` on.
 template <class Isa, bool kDivide>
-inline void avg_pool_window(int32_t channels, const int8_t* const* rows, int32_t row_count, int32_t at, int32_t bytes,
+inline void avg_pool_window(int32_t channels, const int8_t* const* rows, int32_t row_count, int32_t at, int32_t columns,
                             const Averaging& a, const Output& out, int8_t* y) {
-  for (int32_t c = 0; c < channels; c += 4) {
-    const int32_t lanes = channels - c < 4 ? channels - c : 4;
-    int32_t acc[4] = {a.offset, a.offset, a.offset, a.offset};
-    if (lanes == 4) {
-      add_window<4>(channels, rows, row_count, at + c, bytes, acc);
-    } else {
-      for (int32_t j = 0; j < lanes; ++j) add_window<1>(channels, rows, row_count, at + c + j, bytes, acc + j);
-    }
+  for (int32_t c = 0; c < channels; c += Isa::kSumLanes) {
+    const int32_t lanes = smaller(channels - c, Isa::kSumLanes);
+    int32_t acc[Isa::kSumLanes];
+    for (int32_t& sum : acc) sum = a.offset;
+    for (int32_t i = 0; i < row_count; ++i) sum_pixels<Isa>(rows[i] + at + c, columns, channels, lanes, acc);
     for (int32_t j = 0; j < lanes; ++j) y[c + j] = average<Isa, kDivide>(acc[j], a, out);
   }
 }
@@ -99,8 +82,8 @@ void avg_pool_row(const AvgPool& s, const WindowAxis& across, const Counted& col
     Averaging a = {0, counted_rows * counted_columns, s.up, {0, 0}};
     a.offset = s.zero * (s.of_counted * a.count - row_count * (window.end - window.first));
     if (!kDivide) a.rescale = rescales[row_base + (counted_columns - s.least_columns) * s.column_pitch];
-    avg_pool_window<Isa, kDivide>(s.channels, rows, row_count, window.first * s.channels,
-                                  (window.end - window.first) * s.channels, a, out, y);
+    avg_pool_window<Isa, kDivide>(s.channels, rows, row_count, window.first * s.channels, window.end - window.first, a,
+                                  out, y);
   }
 }
 

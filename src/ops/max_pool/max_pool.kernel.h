@@ -3,7 +3,7 @@
 // kernel under different pointers.
 #pragma once
 
-#include "core/rescale.h"
+#include "core/pool.h"
 #include "core/window.h"
 
 namespace f8k {
@@ -16,22 +16,18 @@ struct MaxPool {
   int32_t hi;
 };
 
-inline int32_t larger(int32_t a, int32_t b) { return a < b ? b : a; }
-
-// y[j] = the largest element of channel j of a window, for kLanes neighbouring channels: every `pitch`-th of `bytes` of
-// each row, from byte `at` on. Starting from the clamp's lower bound makes it free: clamp(max x) = min(max(lo, x...),
-// hi).
-template <int32_t kLanes>
-inline void max_window(const MaxPool& s, const int8_t* const* rows, int32_t row_count, int32_t at, int32_t bytes,
-                       int32_t pitch, int8_t* y) {
-  int32_t max[kLanes];
-  for (int32_t j = 0; j < kLanes; ++j) max[j] = s.lo;
-  for (int32_t i = 0; i < row_count; ++i) {
-    const int8_t* x = rows[i] + at;
-    for (int32_t k = 0; k < bytes; k += pitch, x += pitch)
-      for (int32_t j = 0; j < kLanes; ++j) max[j] = x[j] > max[j] ? x[j] : max[j];
+// The largest elements of one window for all channels: `columns` pixels of each row, `pitch` bytes apart, from byte
+// `at` on. Starting from the clamp's lower bound makes it free: clamp(max x) = min(max(lo, x...), hi).
+template <class Isa>
+inline void max_pool_window(const MaxPool& s, const int8_t* const* rows, int32_t row_count, int32_t at, int32_t columns,
+                            int32_t pitch, int8_t* y) {
+  for (int32_t c = 0; c < s.channels; c += Isa::kMaxLanes) {
+    const int32_t lanes = smaller(s.channels - c, Isa::kMaxLanes);
+    int8_t max[Isa::kMaxLanes];
+    for (int8_t& most : max) most = static_cast<int8_t>(s.lo);
+    for (int32_t i = 0; i < row_count; ++i) Isa::max_run(rows[i] + at + c, columns, pitch, lanes, max);
+    for (int32_t j = 0; j < lanes; ++j) y[c + j] = static_cast<int8_t>(smaller(max[j], s.hi));
   }
-  for (int32_t j = 0; j < kLanes; ++j) y[j] = static_cast<int8_t>(max[j] < s.hi ? max[j] : s.hi);
 }
 
 // rows[0..row_count): the window's input rows inside the image.
@@ -41,11 +37,8 @@ void max_pool_row(const MaxPool& s, const WindowAxis& across, const int8_t* cons
   WindowWalk walk = first_window(across);
   for (int32_t ox = 0; ox < across.out; ++ox, next_window(across, walk), y += s.channels) {
     const Window window = window_at(across, walk);
-    const int32_t at = window.first * s.channels;
-    const int32_t bytes = (window.end - window.first) * s.channels;
-    const int32_t quads = s.channels & ~3;
-    for (int32_t c = 0; c < quads; c += 4) max_window<4>(s, rows, row_count, at + c, bytes, pitch, y + c);
-    for (int32_t c = quads; c < s.channels; ++c) max_window<1>(s, rows, row_count, at + c, bytes, pitch, y + c);
+    const int32_t columns = (window.end - window.first + across.dilation - 1) / across.dilation;
+    max_pool_window<Isa>(s, rows, row_count, window.first * s.channels, columns, pitch, y);
   }
 }
 
