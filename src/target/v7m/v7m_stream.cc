@@ -1,15 +1,13 @@
 // Writes and reads the streams of device/isa/v7m/stream.h.
 #include "target/v7m/v7m_stream.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
 
 #include "isa/v7m/depthwise.h"
 #include "isa/v7m/stream.h"
+#include "target/v7m/v7m_scale.h"
 
 namespace fold8::target {
 namespace {
@@ -26,73 +24,11 @@ int64_t weight_sum(const Matrix& m, int64_t o) {
   return sum;
 }
 
-// Of x in -128..127: the largest |accumulator| there can be.
-int64_t accumulator_bound(const Matrix& m, int64_t o) {
-  int64_t lo = m.sums[static_cast<size_t>(o)];
-  int64_t hi = lo;
-  for (int64_t k = 0; k < m.ins; ++k) {
-    const int64_t w = row(m, o)[k];
-    lo += std::min(w * -128, w * 127);
-    hi += std::max(w * -128, w * 127);
-  }
-  return std::max(std::abs(lo), std::abs(hi));
-}
-
-// ---- scales
-
-struct Scale {
-  int64_t multiplier, c, shift;
-  bool by_sign;  // ties of a negative accumulator go down: matters where such a result is not clamped anyway
-};
-
-// |round(acc * rescale)| is below a half for every |acc| <= bound.
-bool always_zero(const quant::Rescale& r, int64_t bound) {
-  const int64_t high = (bound * r.multiplier + (int64_t{1} << 30)) >> 31;
-  return r.multiplier == 0 || (r.shift < 0 && high < int64_t{1} << (-r.shift - 1));
-}
-
-Scale scale_of(const quant::Rescale& r, int32_t zero, int64_t bound, int32_t fraction) {
-  const bool nothing = always_zero(r, bound);
-  const int64_t right = nothing ? 1 : -r.shift;
-  const int64_t shift = v7m::shift_base(fraction) + right;
-  const int64_t half = shift > 0 ? int64_t{1} << (shift - 1) : 0;
-  const int64_t c = shift < 0 ? 0 : zero * (int64_t{1} << shift) + half + (right >= 1 ? v7m::rounding(fraction) : 0);
-  return {nothing ? 0 : r.multiplier, c, shift, right >= 1 && zero != -128};
-}
-
-// Which proof of channel o fails, or nothing.
-std::string objection(const Matrix& m, int64_t o, int64_t max_accumulator, int32_t fraction) {
-  const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
-  const int64_t bound = accumulator_bound(m, o);
-  if (bound > max_accumulator) return fmt::format("channel {} can accumulate {}", o, bound);
-  const Scale scale = scale_of(r, *m.zero, bound, fraction);
-  if (scale.shift < 1)
-    return fmt::format("channel {} shifts left by {}; the stream takes up to {}", o, r.shift,
-                       v7m::shift_base(fraction) - 1);
-  const int64_t high = (bound * scale.multiplier >> (32 - fraction)) + 1;
-  if (std::abs(scale.c) + high + v7m::sign_step(fraction) > INT32_MAX)
-    return fmt::format("channel {} shifts right by {}, which leaves no room for its accumulator", o, -r.shift);
-  return "";
-}
-
 // The first objection to any channel, or nothing.
 std::string objection(const Matrix& m, int64_t max_accumulator, int32_t fraction) {
   for (int64_t o = 0; o < m.outs; ++o)
-    if (std::string why = objection(m, o, max_accumulator, fraction); !why.empty()) return why;
+    if (std::string why = v7m_objection(m, o, max_accumulator, fraction); !why.empty()) return why;
   return "";
-}
-
-void write_scale(std::vector<int32_t>& words, const Matrix& m, int64_t o, int32_t fraction) {
-  const Scale scale = scale_of(m.rescales[static_cast<size_t>(o)], *m.zero, accumulator_bound(m, o), fraction);
-  words.push_back(static_cast<int32_t>(scale.multiplier));
-  words.push_back(static_cast<int32_t>(scale.c));
-  words.push_back(static_cast<int32_t>(scale.shift) | (scale.by_sign ? v7m::kBySign : 0));
-}
-
-void read_scale(Matrix& m, int64_t o, const int32_t* words, int32_t fraction) {
-  const int32_t shift = words[2] & 0xff;
-  m.rescales[static_cast<size_t>(o)] = {words[0], words[0] == 0 ? 0 : v7m::shift_base(fraction) - shift};
-  m.zero = (words[1] - (1 << (shift - 1))) >> shift;
 }
 
 // ---- pixels
@@ -111,10 +47,12 @@ void write_channel(std::vector<int32_t>& words, const Matrix& m, int64_t o) {
   std::vector<int32_t> weights(static_cast<size_t>(v7m::stream_ins(static_cast<int32_t>(m.ins))) / 4);
   std::memcpy(weights.data(), row(m, o), static_cast<size_t>(m.ins));
   words.insert(words.end(), weights.begin(), weights.end());
-  write_scale(words, m, o, v7m::kGemmFraction);
+  write_v7m_scale(words, m, o, v7m::kGemmFraction);
 }
 
-int64_t buffer_bytes(int64_t ins, int64_t /*outs*/, int64_t /*pixels*/) { return 4 * v7m::buffer_words(static_cast<int32_t>(ins)); }
+int64_t buffer_bytes(int64_t ins, int64_t /*outs*/, int64_t /*pixels*/) {
+  return 4 * v7m::buffer_words(static_cast<int32_t>(ins));
+}
 
 Stream pack_pixels(const Matrix& m) {
   Stream stream{{}, objection(m, v7m::kMaxAccumulator, v7m::kGemmFraction)};
@@ -132,14 +70,16 @@ Matrix unpack_pixels(const int32_t* words, int64_t outs, int64_t ins) {
     std::memcpy(m.weights.data() + o * ins, words + v7m::kHeadWords, static_cast<size_t>(ins));
     const int64_t start = read_64(words) + 128 * weight_sum(m, o);
     m.sums[static_cast<size_t>(o)] = static_cast<int32_t>(start / ((int64_t{1} << kFieldBits) + 1));
-    read_scale(m, o, words + v7m::channel_words(static_cast<int32_t>(ins)) - v7m::kScaleWords, v7m::kGemmFraction);
+    read_v7m_scale(m, o, words + v7m::channel_words(static_cast<int32_t>(ins)) - v7m::kScaleWords, v7m::kGemmFraction);
   }
   return m;
 }
 
 // ---- rows
 
-int64_t rows_buffer_bytes(int64_t ins, int64_t /*outs*/, int64_t /*rows*/) { return 4 * v7m::wide_ins(static_cast<int32_t>(ins)); }
+int64_t rows_buffer_bytes(int64_t ins, int64_t /*outs*/, int64_t /*rows*/) {
+  return 4 * v7m::wide_ins(static_cast<int32_t>(ins));
+}
 
 // The channels of the block that begins with `first`.
 std::array<int64_t, v7m::kRowChannels> row_channels(int64_t first, int64_t outs) {
@@ -188,7 +128,7 @@ Stream pack_rows(const Matrix& m) {
       write_row_words(stream.words, m, c, d, k);
     }
     for (int64_t o : {a, b, c, d}) {
-      write_scale(stream.words, m, o, v7m::kGemmFraction);
+      write_v7m_scale(stream.words, m, o, v7m::kGemmFraction);
       stream.words.push_back(static_cast<int32_t>(o));
     }
   }
@@ -212,8 +152,8 @@ Matrix unpack_rows(const int32_t* words, int64_t outs, int64_t ins) {
       const int64_t sum_a = low >= half ? low - 2 * half : low < -half ? low + 2 * half : low;
       m.sums[static_cast<size_t>(a)] = static_cast<int32_t>(sum_a);
       m.sums[static_cast<size_t>(b)] = static_cast<int32_t>((start - sum_a) / (2 * half));
-      read_scale(m, a, scales, v7m::kGemmFraction);
-      read_scale(m, b, scales + v7m::kRowScaleWords, v7m::kGemmFraction);
+      read_v7m_scale(m, a, scales, v7m::kGemmFraction);
+      read_v7m_scale(m, b, scales + v7m::kRowScaleWords, v7m::kGemmFraction);
     }
   }
   return m;
@@ -266,7 +206,7 @@ Stream pack_depthwise(const Matrix& m, const DepthwiseKernel& kernel) {
   for_each_record(kernel, [&](int64_t o) {
     write_taps(stream.words, row(m, o), kernel);
     stream.words.push_back(m.sums[static_cast<size_t>(o)]);
-    write_scale(stream.words, m, o, v7m::kDepthwiseFraction);
+    write_v7m_scale(stream.words, m, o, v7m::kDepthwiseFraction);
   });
   return stream;
 }
@@ -277,7 +217,7 @@ Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
     read_taps(m.weights.data() + o * m.ins, words, kernel);
     words += weight_words(kernel);
     m.sums[static_cast<size_t>(o)] = words[0];
-    read_scale(m, o, words + 1, v7m::kDepthwiseFraction);
+    read_v7m_scale(m, o, words + 1, v7m::kDepthwiseFraction);
     words += v7m::kDepthwiseTail;
   });
   return m;
@@ -288,8 +228,8 @@ int64_t depthwise_work_bytes(int64_t outputs) { return 4 * v7m::depthwise_work_w
 
 }  // namespace
 
-const StreamFormat kV7mStreams = {buffer_bytes,     pack_pixels,         unpack_pixels,  rows_buffer_bytes,
-                                  pack_rows,        unpack_rows,         pack_depthwise, unpack_depthwise,
+const StreamFormat kV7mStreams = {buffer_bytes,     pack_pixels,          unpack_pixels,          rows_buffer_bytes,
+                                  pack_rows,        unpack_rows,          pack_depthwise,         unpack_depthwise,
                                   planar_row_bytes, depthwise_work_bytes, v7m::kDepthwiseChannels};
 
 }  // namespace fold8::target
