@@ -122,7 +122,7 @@ Arguments compiler_with_flags(const std::string& compiler, const target::Target&
   Arguments arguments = {compiler};
   append(arguments, target.flags);
   // Not -ffreestanding: it would turn each memcpy of four bytes into a call.
-  append(arguments, {"-std=c++17", "-O2", "-fno-exceptions", "-fno-rtti", "-fno-unwind-tables",
+  append(arguments, {"-std=c++17", target.prefer == target::Prefer::size ? "-Os" : "-O2", "-fno-exceptions", "-fno-rtti", "-fno-unwind-tables",
                      "-fno-asynchronous-unwind-tables", "-fno-threadsafe-statics", "-ffunction-sections",
                      "-fdata-sections", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I."});
   return arguments;

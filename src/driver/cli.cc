@@ -35,6 +35,7 @@ struct Arguments {
   std::string folder;
   std::string name;
   std::string form = "int8";
+  std::string prefer = "speed";
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   board::Toolchain toolchain;
@@ -75,6 +76,12 @@ std::string default_name(const std::filesystem::path& model) {
                                                                                                   : name;
 }
 
+Result<target::Target> find_target(const Arguments& a) {
+  F8_TRY(target::Target target, target::find_target(a.target));
+  target.prefer = a.prefer == "size" ? target::Prefer::size : target::Prefer::speed;
+  return target;
+}
+
 // ---- compile
 
 std::string ends_line(const Program& p, const char* what, const std::vector<ValueId>& ids) {
@@ -110,7 +117,7 @@ Result<Linked> link(const Compiled& compiled, const emit::Emission& emission, co
 }
 
 Result<> compile_command(const Arguments& a) {
-  F8_TRY(const target::Target target, target::find_target(a.target));
+  F8_TRY(const target::Target target, find_target(a));
   F8_TRY(const ModelOptions options, model_options(a));
   const std::string name = a.name.empty() ? default_name(a.model) : a.name;
   if (!emit::is_c_identifier(name))
@@ -123,7 +130,7 @@ Result<> compile_command(const Arguments& a) {
   Linked linked;
   if (a.link) {
     F8_TRY(linked, link(compiled, emission, name));
-    code = fmt::format("{} bytes once linked (-O2)", linked.sizes.code_bytes);
+    code = fmt::format("{} bytes once linked ({})", linked.sizes.code_bytes, a.prefer == "size" ? "-Os" : "-O2");
     stack = fmt::format("; stack at most {} bytes", linked.stack_bound);
   }
   F8_CHECK(write_files(a.folder, emission.files));
@@ -150,7 +157,7 @@ Result<> compile_command(const Arguments& a) {
 // ---- print
 
 Result<> print_command(const Arguments& a) {
-  F8_TRY(const target::Target target, target::find_target(a.target));
+  F8_TRY(const target::Target target, find_target(a));
   F8_TRY(const ModelOptions options, model_options(a));
   const Form form = *form_from_name(a.form);
   if (form == Form::torch) {
@@ -226,10 +233,20 @@ Result<> run_command(const Arguments& a) {
 
 // ---- verify
 
-Result<std::vector<target::Target>> chosen_targets(const std::string& name) {
-  if (name == "all") return std::vector<target::Target>(target::all_targets().begin(), target::all_targets().end());
-  F8_TRY(target::Target one, target::find_target(name));
-  return std::vector<target::Target>{std::move(one)};
+// One target, or all.
+Result<std::vector<target::Target>> chosen_targets(Arguments a) {
+  std::vector<std::string> names = {a.targets};
+  if (a.targets == "all") {
+    names.clear();
+    for (const target::Target& target : target::all_targets()) names.push_back(target.cpu);
+  }
+  std::vector<target::Target> targets;
+  for (const std::string& name : names) {
+    a.target = name;
+    F8_TRY(target::Target target, find_target(a));
+    targets.push_back(std::move(target));
+  }
+  return targets;
 }
 
 void print_verdict(const target::Target& target, const Verdict& v) {
@@ -242,7 +259,7 @@ void print_verdict(const target::Target& target, const Verdict& v) {
 
 // Whether every target agreed.
 Result<bool> verify_command(const Arguments& a) {
-  F8_TRY(const std::vector<target::Target> targets, chosen_targets(a.targets));
+  F8_TRY(const std::vector<target::Target> targets, chosen_targets(a));
   F8_CHECK(board::check_tools());
   F8_TRY(const ModelOptions options, model_options(a));
   F8_TRY(const Int8Model model, load_int8(a.model, options));
@@ -304,7 +321,7 @@ std::string json_of(const target::Target& target, const Cost& cost) {
 }
 
 Result<> bench_command(const Arguments& a) {
-  F8_TRY(const std::vector<target::Target> targets, chosen_targets(a.targets));
+  F8_TRY(const std::vector<target::Target> targets, chosen_targets(a));
   F8_CHECK(board::check_tools());
   F8_TRY(const ModelOptions options, model_options(a));
   F8_TRY(const Int8Model model, load_int8(a.model, options));
@@ -345,6 +362,12 @@ void add_toolchain(CLI::App& command, Arguments& a) {
       ->delimiter(',');
 }
 
+void add_prefer(CLI::App& command, Arguments& a) {
+  command.add_option("--prefer", a.prefer, "kernels for speed, or compact ones, compiled with -Os")
+      ->check(CLI::IsMember({"speed", "size"}))
+      ->capture_default_str();
+}
+
 int finish(const Result<>& result) {
   if (result) return 0;
   say(result.errors());
@@ -369,6 +392,7 @@ void declare(CLI::App& app, Arguments& a) {
   CLI::App* compile = app.add_subcommand("compile", "write the model as C++17 firmware source");
   add_model(*compile, a);
   add_input_layout(*compile, a);
+  add_prefer(*compile, a);
   compile->add_option("--target", a.target, "core to write for")->capture_default_str();
   compile->add_option("-o,--output", a.folder, "folder for the source, made if missing")->required();
   compile->add_option("--name", a.name, "prefix of files and symbols; default: from the model's file name");
@@ -385,6 +409,7 @@ void declare(CLI::App& app, Arguments& a) {
       "verify", "build the emitted source, run it under QEMU, compare bit by bit with the interpreter");
   add_model(*verify, a);
   add_input_layout(*verify, a);
+  add_prefer(*verify, a);
   verify->add_option("--target", a.targets, "core, or all")->capture_default_str();
   verify->add_option("--input", a.inputs, "as for run; default: made by seed");
   add_toolchain(*verify, a);
@@ -393,6 +418,7 @@ void declare(CLI::App& app, Arguments& a) {
       "bench", "count instructions and model cycles of one inference under QEMU, in total and node by node");
   add_model(*bench, a);
   add_input_layout(*bench, a);
+  add_prefer(*bench, a);
   bench->add_option("--target", a.targets, "core, or all")->capture_default_str();
   bench->add_flag("--json", a.json, "the totals as JSON");
   add_toolchain(*bench, a);
@@ -400,6 +426,7 @@ void declare(CLI::App& app, Arguments& a) {
   CLI::App* print = app.add_subcommand("print", "show the program in one of its forms");
   add_model(*print, a);
   add_input_layout(*print, a);
+  add_prefer(*print, a);
   print->add_option("--form", a.form, "torch, int8, packed or placed")
       ->check(CLI::IsMember({"torch", "int8", "packed", "placed"}))
       ->capture_default_str();

@@ -183,6 +183,13 @@ target::Matrix stream_matrix(const Program& p, const Node& node, int64_t first, 
   return m;
 }
 
+const target::StreamFormat* chosen_streams(Node& node, const target::Target& target) {
+  const target::StreamFormat* format = target::stream_format(target.isa);
+  if (format == nullptr || target.prefer == target::Prefer::speed) return format;
+  node.attrs.set("why", "size is preferred");
+  return nullptr;
+}
+
 bool replace_by_streams(Program& p, Node& node, const target::Target& target,
                         const std::vector<target::Matrix>& matrices,
                         const std::function<target::Stream(const target::Matrix&)>& pack) {

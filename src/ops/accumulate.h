@@ -29,6 +29,10 @@ void replace_by_packed(ir::Program& program, ir::Node& node, const std::vector<i
 target::Matrix stream_matrix(const ir::Program& program, const ir::Node& node, int64_t first, int64_t outs,
                              int64_t ins);
 
+// What weights are packed into for the target's microkernels; null, and why="..." on the node, where compact kernels are
+// preferred. Null, too, where the ISA has none.
+const target::StreamFormat* chosen_streams(ir::Node& node, const target::Target& target);
+
 // int8 -> packed operands x and one stream (i32 words, one matrix after the other), if the format's proofs hold for
 // every matrix. Sets the attribute stream=isa, or why="the proof that failed". `pack`: one of StreamFormat's.
 bool replace_by_streams(ir::Program& program, ir::Node& node, const target::Target& target,

@@ -10,6 +10,9 @@
 
 namespace fold8::target {
 
+// What kernels are chosen for, and what the emitted source is compiled for (-O2, -Os).
+enum class Prefer { speed, size };
+
 struct Target {
   std::string cpu;
   std::string isa;
@@ -18,6 +21,7 @@ struct Target {
   std::string machine;             // QEMU's -machine
   std::string core;                // the core on that board
   std::vector<std::string> flags;  // for arm-none-eabi-g++
+  Prefer prefer = Prefer::speed;   // the user's choice; not in the list
 };
 
 // Every row, in file order.

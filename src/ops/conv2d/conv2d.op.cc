@@ -509,7 +509,7 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
   node.attrs.set("outs", g.outs);
   node.attrs.set("kernel", Ints{g.kernel_h, g.kernel_w});
-  if (const target::StreamFormat* format = target::stream_format(target.isa)) {
+  if (const target::StreamFormat* format = chosen_streams(node, target)) {
     const auto pack_depthwise = [&](const target::Matrix& m) { return format->pack_depthwise(m, depthwise_kernel(g)); };
     const bool done =
         g.depthwise()              ? replace_by_streams(p, node, target, {depthwise_matrix(p, node, g)}, pack_depthwise)

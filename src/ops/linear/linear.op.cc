@@ -195,7 +195,7 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
   const int64_t ins = w.type.shape[1];
   node.attrs.set("outs", outs);
   const auto rows = w.constant->as<int8_t>();
-  if (const target::StreamFormat* format = target::stream_format(target.isa)) {
+  if (const target::StreamFormat* format = chosen_streams(node, target)) {
     target::Matrix matrix = stream_matrix(p, node, 0, outs, ins);
     matrix.weights.assign(rows.begin(), rows.end());
     if (replace_by_streams(p, node, target, {matrix}, format->pack_rows)) return ok;
