@@ -21,12 +21,12 @@ inline int32_t saturating_shift_left(int32_t x, int32_t n) {
   return static_cast<int32_t>(static_cast<uint32_t>(x) << n);
 }
 
-// x / 2^n to the nearest, ties away from zero. 0 <= n <= 31.
+// x / 2^n to the nearest, ties away from zero. 0 <= n <= 31; x > INT32_MIN. Half a step up is the last bit shifted out,
+// rounded down below 0 by taking 1 away before: nothing overflows.
 inline int32_t rounding_shift_right(int32_t x, int32_t n) {
-  const uint32_t mask = (1u << n) - 1u;
-  const uint32_t remainder = static_cast<uint32_t>(x) & mask;
-  const uint32_t threshold = (mask >> 1) + (x < 0 ? 1u : 0u);
-  return (x >> n) + (remainder > threshold ? 1 : 0);
+  if (n == 0) return x;
+  const int32_t halves = (x + (x >> 31)) >> (n - 1);
+  return (halves >> 1) + (halves & 1);
 }
 
 // (a * b + 2^30) >> 31, with b >= 0: no overflow. One SMULL where the core has it.

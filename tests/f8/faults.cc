@@ -30,7 +30,7 @@ const SourceFault kSourceFaults[] = {
      {"cortex-m0plus", "cortex-m3", "cortex-m55"},
      "acc[j] = kernel_sum[o + j];",
      "acc[j] = 0;"},
-    {"right shift truncates", "ties", {"cortex-m0plus", "cortex-m3"}, "(remainder > threshold ? 1 : 0)", "0"},
+    {"right shift truncates", "ties", {"cortex-m0plus", "cortex-m3"}, "(halves & 1)", "0"},
     {"left shift wraps", "shifts", kEachIsa, "if (x > limit) return INT32_MAX;", ""},
     {"high product truncates",
      "ties",
