@@ -37,10 +37,10 @@ KernelStruct affine_struct(const quant::Affine& affine) {
   return {"f8k::Affine", {{"a", affine.a}, {"b", affine.b}, {"c", affine.c}}};
 }
 
-std::vector<std::string> affine_template_args(const Node& node, const quant::Affine& affine) {
+std::vector<std::string> shift_template_args(const Node& node, int shift) {
   const Bounds bounds = clamp_bounds(node);
   const bool clamps = bounds.lo != -128 || bounds.hi != 127;
-  return {std::to_string(affine.shift), clamps ? "true" : "false"};
+  return {std::to_string(shift), clamps ? "true" : "false"};
 }
 
 }  // namespace fold8::ops

@@ -17,8 +17,8 @@ void set_affine(ir::Node& node, const std::optional<quant::Affine>& affine);
 std::optional<quant::Affine> affine_of(const ir::Node& node);
 Result<> check_affine(const ir::Node& node);
 
-// What device/core/affine.h takes.
+// What device/core/affine.h takes; the shift and whether there is a clamp, device/core/product.h too.
 ir::KernelStruct affine_struct(const quant::Affine& affine);
-std::vector<std::string> affine_template_args(const ir::Node& node, const quant::Affine& affine);
+std::vector<std::string> shift_template_args(const ir::Node& node, int shift);
 
 }  // namespace fold8::ops

@@ -354,7 +354,7 @@ void evaluate_sum(const Evaluation& e, int32_t sign_of_b) {
 std::vector<KernelCall> calls_sum(const Program& p, const Node& node, int32_t sign_of_b) {
   if (p.type(node.outputs[0]).elems() == 0) return {};
   if (const auto affine = affine_of(node))
-    return {binary_call(p, node, "f8k::affine", "core/affine.h", affine_template_args(node, *affine),
+    return {binary_call(p, node, "f8k::affine", "core/affine.h", shift_template_args(node, affine->shift),
                         affine_struct(*affine), /*swapped=*/false)};
   const Quant& a = *p.type(node.inputs[0]).quant;
   const Quant& b = *p.type(node.inputs[1]).quant;

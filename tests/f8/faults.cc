@@ -128,6 +128,18 @@ const SourceFault kSourceFaults[] = {
      {"cortex-m55"},
      "vctp32q(static_cast<uint32_t>(elems))",
      "vctp32q(static_cast<uint32_t>(elems - 1))"},
+    {"product rounds below 0 as above",
+     "every_product",
+     {"cortex-m0plus", "cortex-m3", "cortex-m4"},
+     "((p >> 31) & g.below)",
+     "0"},
+    {"product rounds below 0 as above", "every_product", {"cortex-m55"}, "vdupq_n_s32(f.below)", "vdupq_n_s32(0)"},
+    {"low part of a product is lost",
+     "every_product",
+     {"cortex-m0plus", "cortex-m3", "cortex-m4"},
+     "((g.low * p) >> 14)",
+     "0"},
+    {"low part of a product is lost", "every_product", {"cortex-m55"}, "vaddq_s32(sum, low)", "sum"},
     {"sums of 16 bits overflow", "sums_at", kEachIsa, "kMostSummed = 256", "kMostSummed = 258"},
     {"a channel's sum keeps what was added to its elements",
      "sums_at",
@@ -285,7 +297,7 @@ Planted planted(std::vector<Prepared> cases, const std::string& cpu, const Plant
 // Why the fault went unnoticed by the results; nullopt if it did not.
 std::optional<std::string> unnoticed(const Planted& fault) {
   if (!fault.problem.empty()) return fault.problem;
-  const std::vector<Failure> failures = on_board(fault.batch, {"-w"});
+  const std::vector<Failure> failures = on_board(fault.batch, {.flags = {"-w"}});
   for (const Failure& failure : failures)
     if (failure.test == nullptr) return "the image does not run: " + failure.what;
   if (failures.empty()) return "no case notices";

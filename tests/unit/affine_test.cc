@@ -1,4 +1,4 @@
-// Sums in one shift: what the search finds, what it must refuse, and the packed form that says which.
+// Sums and products in one shift: what the search finds, what it must refuse, and the packed form that says which.
 #include "quant/affine.h"
 
 #include <fmt/format.h>
@@ -56,11 +56,11 @@ TEST(Affine, LeavesRoomInInt32) {
   EXPECT_FALSE(quant::find_affine(rounded(std::floor(room / 128) + 2, 0, 0)));
 }
 
-std::string packed_sum(const char* scale_a, const char* scale_b, const char* scale_y) {
+std::string packed(const char* op, const char* scale_a, const char* scale_b, const char* scale_y) {
   auto program = ir::parse(fmt::format("program form=int8 {{\n  in %a : q8[4] scale={} zero=0\n"
                                        "  in %b : q8[4] scale={} zero=0\n"
-                                       "  %y = add %a, %b : q8[4] scale={} zero=0\n  out %y\n}}\n",
-                                       scale_a, scale_b, scale_y),
+                                       "  %y = {} %a, %b : q8[4] scale={} zero=0\n  out %y\n}}\n",
+                                       scale_a, scale_b, op, scale_y),
                            ops::table());
   require(static_cast<bool>(program), "the program parses");
   auto compiled = driver::compile(std::move(*program), *target::find_target("cortex-m4"));
@@ -69,10 +69,14 @@ std::string packed_sum(const char* scale_a, const char* scale_b, const char* sca
 }
 
 TEST(Affine, PackedFormSaysWhichKernel) {
-  EXPECT_NE(packed_sum("0.1", "0.07", "0.13").find(" affine=["), std::string::npos);
-  const std::string tied = packed_sum("0.03", "0.02", "0.04");
+  EXPECT_NE(packed("add", "0.1", "0.07", "0.13").find(" affine=["), std::string::npos);
+  const std::string tied = packed("add", "0.03", "0.02", "0.04");
   EXPECT_EQ(tied.find(" affine=["), std::string::npos);
   EXPECT_NE(tied.find(" why=\"no integers found"), std::string::npos);
+  EXPECT_NE(packed("mul", "0.1", "0.07", "0.9").find(" product=["), std::string::npos);
+  const std::string steep = packed("mul", "2", "0.5", "0.7");
+  EXPECT_EQ(steep.find(" product=["), std::string::npos);
+  EXPECT_NE(steep.find(" why=\"no integers found"), std::string::npos);
 }
 
 }  // namespace

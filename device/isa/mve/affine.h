@@ -9,17 +9,23 @@ namespace f8k {
 inline namespace v0_1 {
 namespace mve {
 
-// What the elements in four lanes come to, in the low byte of each; scale_a: f.a in each lane. The sums are narrowed by
-// 16 bits without rounding and by the rest with it, which base makes up for. (VQSHRNB would not round, but
-// binutils 2.40 assembles it as VQRSHRNB.) In assembly the narrowed value replaces the wide one without a move.
-template <int kShift, bool kClamp, int kStepA, int kStepB>
-inline int32x4_t affine(int32x4_t scale_a, int32_t scale_b, int32_t base, const Output& out, int32x4_t a, int32x4_t b) {
-  int32x4_t sum = kStepA != 0 ? vmlasq_n_s32(a, scale_a, base) : vdupq_n_s32(base);
-  if (kStepB != 0) sum = vmlaq_n_s32(sum, b, scale_b);
+// Sums >> kShift as int8, in the low byte of each lane; 1 << (kShift - 1) is missing in them. They are narrowed by 16
+// bits without rounding and by the rest with it. (VQSHRNB would not round, but binutils 2.40 assembles it as VQRSHRNB.)
+// In assembly the narrowed value replaces the wide one without a move.
+template <int kShift, bool kClamp>
+inline int32x4_t saturated(int32x4_t sum, const Output& out) {
   asm("vshrnb.i32 %q0, %q0, #16\n vqrshrnb.s16 %q0, %q0, %1" : "+w"(sum) : "i"(kShift - 16));
   if (!kClamp) return sum;
   const int8x16_t low = vmaxq_s8(vreinterpretq_s8_s32(sum), vdupq_n_s8(static_cast<int8_t>(out.lo)));
   return vreinterpretq_s32_s8(vminq_s8(low, vdupq_n_s8(static_cast<int8_t>(out.hi))));
+}
+
+// scale_a: f.a in each lane.
+template <int kShift, bool kClamp, int kStepA, int kStepB>
+inline int32x4_t affine(int32x4_t scale_a, int32_t scale_b, int32_t base, const Output& out, int32x4_t a, int32x4_t b) {
+  int32x4_t sum = kStepA != 0 ? vmlasq_n_s32(a, scale_a, base) : vdupq_n_s32(base);
+  if (kStepB != 0) sum = vmlaq_n_s32(sum, b, scale_b);
+  return saturated<kShift, kClamp>(sum, out);
 }
 
 // The elements of one run.

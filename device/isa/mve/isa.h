@@ -11,6 +11,7 @@
 #include "isa/mve/gemm.h"
 #include "isa/mve/order.h"
 #include "isa/mve/pool.h"
+#include "isa/mve/product.h"
 #include "isa/v7m/isa.h"
 
 #if !defined(__ARM_FEATURE_MVE)
@@ -42,6 +43,11 @@ struct Mve : V7m {
 
   static void max_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int8_t* max) {
     mve::max_run(x, pixels, pitch, lanes, max);
+  }
+
+  template <int kShift, bool kClamp, int kStepA, int kStepB>
+  static void product(int32_t elems, const Product& f, const Output& out, const int8_t* a, const int8_t* b, int8_t* y) {
+    mve::product_run<kShift, kClamp, kStepA, kStepB>(elems, f, out, a, b, y);
   }
 
   template <int kShift, bool kClamp, int kStepA, int kStepB>

@@ -46,6 +46,11 @@ struct V6m : V7m {
   }
 
   template <int kShift, bool kClamp, int kStepA, int kStepB>
+  static void product(int32_t elems, const Product& f, const Output& out, const int8_t* a, const int8_t* b, int8_t* y) {
+    v7m::product<v6m::Saturate<kShift>, kShift, kClamp, kStepA, kStepB>(elems, f, out, a, b, y);
+  }
+
+  template <int kShift, bool kClamp, int kStepA, int kStepB>
   static void affine(int32_t elems, const Affine& f, const Output& out, const int8_t* a, const int8_t* b, int8_t* y) {
     const int32_t base = standing_part<kStepA, kStepB>(f, a, b) + (128 << kShift);
     v6m::affine<kShift, kClamp, kStepA, kStepB>(elems, f, base, out, a, b, y);

@@ -12,6 +12,7 @@
 #include "isa/v7m/load.h"
 #include "isa/v7m/order.h"
 #include "isa/v7m/pool.h"
+#include "isa/v7m/product.h"
 #include "isa/v7m/rows.h"
 
 namespace f8k {
@@ -45,6 +46,12 @@ struct V7m {
 
   static void max_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int8_t* max) {
     v7m::max_bytes(x, pixels, pitch, lanes, max);
+  }
+
+  // The elements of one run, core/product.h.
+  template <int kShift, bool kClamp, int kStepA, int kStepB>
+  static void product(int32_t elems, const Product& f, const Output& out, const int8_t* a, const int8_t* b, int8_t* y) {
+    v7m::product<v7m::Saturate<kShift>, kShift, kClamp, kStepA, kStepB>(elems, f, out, a, b, y);
   }
 
   // The elements of one run, core/affine.h.

@@ -69,7 +69,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
   const KernelPointer from{node.inputs[0]};
   const KernelPointer to{node.outputs[0]};
   if (const auto affine = affine_of(node)) {
-    std::vector<std::string> steps = affine_template_args(node, *affine);
+    std::vector<std::string> steps = shift_template_args(node, affine->shift);
     steps.insert(steps.end(), {"1", "0"});  // the second operand is a 0 that stands still: any byte times 0
     return {{.function = "f8k::affine_elements",
              .header = "core/affine.h",
