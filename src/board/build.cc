@@ -12,6 +12,7 @@
 #include "board/machine.h"
 #include "board/process.h"
 #include "board/stack.h"
+#include "board/timing.h"
 
 namespace fold8::board {
 namespace fs = std::filesystem;
@@ -273,7 +274,9 @@ Result<std::vector<int64_t>> stack_bounds(const Built& built) {
   }
   std::vector<std::string> entries;
   for (const Model& model : built.models) entries.push_back(model.name + "_invoke");
-  return deepest_paths(graphs, entries);
+  F8_TRY(const std::vector<Instruction> image,
+         disassemble(built.folder / "image.elf", timing_of(built.target.cpu).machine));
+  return deepest_paths(graphs, entries, pushed_bytes(image));
 }
 
 }  // namespace fold8::board

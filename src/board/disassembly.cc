@@ -172,8 +172,14 @@ Result<std::vector<Instruction>> disassemble(const std::filesystem::path& image,
     return error("F8-0611", fmt::format("arm-none-eabi-objdump ended with exit code {}", finished.exit_code));
   std::vector<Instruction> instructions;
   std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);)
-    if (auto instruction = parse_instruction(line)) instructions.push_back(std::move(*instruction));
+  std::string function;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.ends_with(">:")) function = line.substr(line.find('<') + 1, line.size() - line.find('<') - 3);
+    if (auto instruction = parse_instruction(line)) {
+      instruction->function = function;
+      instructions.push_back(std::move(*instruction));
+    }
+  }
   std::ranges::sort(instructions, {}, &Instruction::address);
   return instructions;
 }

@@ -15,6 +15,7 @@ inline constexpr int kFirstVector = 16;
 inline constexpr int kRegisters = kFirstVector + 8;
 
 struct Instruction {
+  std::string function;  // the linker's name of what it is part of
   uint32_t address = 0;
   int bytes = 0;         // 2 or 4
   std::string mnemonic;  // with condition and data type, without ".w" and ".n": "addeq", "vldrb.u8"

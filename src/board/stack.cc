@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <map>
 #include <set>
 #include <sstream>
@@ -22,6 +23,8 @@ std::string quoted(std::string_view line, std::string_view key) {
 
 class Graph {
  public:
+  explicit Graph(const PushedBytes& pushed) : pushed_(pushed) {}
+
   // Lines of VCG: node: { title: "f" label: "signature\nplace\n104 bytes (static)" }, edge: { sourcename: targetname:
   // }.
   void read(const std::string& text) {
@@ -58,28 +61,46 @@ class Graph {
 
   void read_node(const std::string& line) {
     const std::string label = quoted(line, "label");
-    if (quoted(line, "title").find("_asmE") != std::string::npos) {  // the mangled name of a naked function
-      frame_[quoted(line, "title")] = kAssemblyStackBytes;
-      return;
-    }
     const size_t at = label.rfind("\\n");
     if (at == std::string::npos || label.find(" bytes (", at) == std::string::npos) return;  // a library's function
     int64_t bytes = -1;
     if (label.ends_with("(static)")) std::from_chars(label.data() + at + 2, label.data() + label.size(), bytes);
-    frame_[quoted(line, "title")] = bytes;
+    const std::string title = quoted(line, "title");
+    const auto naked = pushed_.find(std::string_view(title).substr(title.rfind(':') + 1));  // "file:name" where static
+    frame_[title] = bytes == 0 && naked != pushed_.end() ? naked->second : bytes;
   }
 
+  const PushedBytes& pushed_;
   std::map<std::string, int64_t> frame_;  // bytes; -1 = not static
   std::map<std::string, std::set<std::string>> calls_;
   std::map<std::string, int64_t> depth_;
   std::set<std::string> open_;  // on the path from the entry
 };
 
+// "sp!, {r4-r11, lr}", "sp, #28", "r0, [sp, #-8]!"
+int64_t pushed_by(const Instruction& i) {
+  const bool pushes_list = i.mnemonic.starts_with("push") || i.mnemonic.starts_with("vpush") ||
+                           (i.mnemonic.starts_with("stmdb") && i.operands.starts_with("sp!"));
+  if (pushes_list) return i.listed * (i.operands.find("{d") != std::string::npos ? 8 : 4);
+  const size_t number = i.operands.find('#');
+  if (number == std::string::npos) return 0;
+  const int64_t constant = std::atoll(i.operands.c_str() + number + 1);
+  if (i.mnemonic.starts_with("su") && i.operands.starts_with("sp")) return constant;  // a subtraction
+  if (i.mnemonic.starts_with("str") && i.operands.find("[sp, #-") != std::string::npos) return -constant;
+  return 0;
+}
+
 }  // namespace
 
+PushedBytes pushed_bytes(const std::vector<Instruction>& image) {
+  PushedBytes pushed;
+  for (const Instruction& instruction : image) pushed[instruction.function] += pushed_by(instruction);
+  return pushed;
+}
+
 Result<std::vector<int64_t>> deepest_paths(const std::vector<std::string>& graphs,
-                                           const std::vector<std::string>& entries) {
-  Graph graph;
+                                           const std::vector<std::string>& entries, const PushedBytes& pushed) {
+  Graph graph(pushed);
   for (const std::string& text : graphs) graph.read(text);
   std::vector<int64_t> bounds;
   for (const std::string& entry : entries) {

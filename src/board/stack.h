@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "board/disassembly.h"
 
 namespace fold8::board {
 
@@ -14,13 +16,15 @@ namespace fold8::board {
 // that generated code calls take less; the painted stack of every run checks the sum.
 inline constexpr int64_t kLibraryStackBytes = 96;
 
-// Taken by each naked function, whose name ends in _asm: what it pushes is not in the compiler's account.
-inline constexpr int64_t kAssemblyStackBytes = 128;
+// What each function takes by its own instructions, by its linker's name: all that it pushes, on whatever path.
+using PushedBytes = std::map<std::string, int64_t, std::less<>>;
+PushedBytes pushed_bytes(const std::vector<Instruction>& image);
 
 // `graphs`: what GCC's -fcallgraph-info=su wrote, one text for each translation unit. The deepest path from each of
-// `entries`, frames and return addresses included. Recursion, a frame of unknown size and a call through a pointer are
+// `entries`, frames and return addresses included. A naked function, which for the compiler has no frame, has what it
+// pushes. Recursion, a frame of unknown size and a call through a pointer are
 // errors: none has a bound.
 Result<std::vector<int64_t>> deepest_paths(const std::vector<std::string>& graphs,
-                                           const std::vector<std::string>& entries);
+                                           const std::vector<std::string>& entries, const PushedBytes& pushed = {});
 
 }  // namespace fold8::board

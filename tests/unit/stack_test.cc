@@ -21,6 +21,29 @@ TEST(StackBound, TakesTheDeepestPathAndAllowsForLibraries) {
   EXPECT_EQ(*bounds, (std::vector<int64_t>{16 + 40 + kLibraryStackBytes, 100, 40 + kLibraryStackBytes}));
 }
 
+Instruction instruction(const std::string& function, const std::string& line) {
+  Instruction i = parse_instruction("  1000:\t" + line).value();
+  i.function = function;
+  return i;
+}
+
+TEST(StackBound, CountsWhatNakedFunctionsPush) {
+  const PushedBytes pushed = pushed_bytes({
+      instruction("naked", "e92d 4ff0 \tstmdb\tsp!, {r4, r5, r6, r7, r8, r9, sl, fp, lr}"),  // 36
+      instruction("naked", "ed2d eb04 \tvpush\t{d14-d15}"),                                  // 16
+      instruction("naked", "b087      \tsub\tsp, #28"),                                      // 28
+      instruction("naked", "f84d 0d08 \tstr.w\tr0, [sp, #-8]!"),                             // 8
+      instruction("naked", "b007      \tadd\tsp, #28"),
+      instruction("naked", "9001      \tstr\tr0, [sp, #4]"),
+      instruction("framed", "b510      \tpush\t{r4, lr}"),
+  });
+  const std::string graph = node("a", "16 bytes (static)") + node("naked", "0 bytes (static)") +
+                            node("x.cpp:framed", "8 bytes (static)") + edge("a", "naked") + edge("a", "x.cpp:framed");
+  const auto bounds = deepest_paths({graph}, {"a", "x.cpp:framed"}, pushed);
+  ASSERT_TRUE(bounds);
+  EXPECT_EQ(*bounds, (std::vector<int64_t>{16 + 36 + 16 + 28 + 8, 8}));
+}
+
 TEST(StackBound, RefusesWhatHasNone) {
   EXPECT_FALSE(deepest_paths({node("a", "8 bytes (static)") + edge("a", "a")}, {"a"}));
   EXPECT_FALSE(deepest_paths({node("a", "8 bytes (dynamic)")}, {"a"}));
