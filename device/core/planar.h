@@ -2,6 +2,7 @@
 // of one op have in common; each ISA has
 //   planar(shape, x, channels, to)       makes one from a row of pixels, x null for a row that is all padding
 //   depthwise_row(shape, ...)            makes an output row of the block from kernel_h of them
+// and may have depthwise_pair(shape, ...), which makes an output row and the next one from kernel_h + 1.
 #pragma once
 
 #include <stdint.h>
@@ -16,7 +17,7 @@ struct PlanarShape {
   int32_t zero;          // what padding holds
   int32_t kernel_h, kernel_w, stride, dilation;  // stride and dilation of columns
   int32_t outputs;                               // pixels of an output row
-  int32_t pixel_out, channel_out;                // bytes between neighbouring results
+  int32_t pixel_out, channel_out, row_out;       // bytes between neighbouring results
 };
 
 }  // namespace v0_1

@@ -43,9 +43,23 @@ struct DepthwiseKernel {
   int64_t multiplier = 1;
   int64_t height = 0;
   int64_t width = 0;
-  int64_t dilation = 1;  // of columns
+  int64_t dilation = 1;              // of columns
+  int64_t stride = 1;                // of columns
+  bool rows_are_neighbours = false;  // windows of neighbouring output rows see neighbouring input rows
+  int64_t outputs = 0;               // of a row
+  int64_t pixel_out = 0;             // bytes between neighbouring results of a row
+  int64_t row_out = 0;               // ... of a column
 
+  int64_t columns() const { return (outputs - 1) * stride + (width - 1) * dilation + 1; }
   int64_t taps() const { return height * width; }
+};
+
+// How its microkernel goes about it.
+struct DepthwiseBlocks {
+  int64_t channels;    // of a block
+  int64_t rows;        // of the output, made together
+  int64_t row_bytes;   // of a planar row: scratch for each input row that those see
+  int64_t work_bytes;  // scratch besides
 };
 
 struct StreamFormat {
@@ -58,13 +72,10 @@ struct StreamFormat {
   int64_t (*rows_buffer_bytes)(int64_t ins, int64_t outs, int64_t rows);
   Stream (*pack_rows)(const Matrix&);
   Matrix (*unpack_rows)(const int32_t* words, int64_t outs, int64_t ins);
-  // For depthwise convolutions: row o of the matrix is output channel o's taps, row by row. Scratch: a planar row of
-  // `columns`, and what an output row needs besides.
+  // For depthwise convolutions: row o of the matrix is output channel o's taps, row by row.
   Stream (*pack_depthwise)(const Matrix&, const DepthwiseKernel&);
   Matrix (*unpack_depthwise)(const int32_t* words, const DepthwiseKernel&);
-  int64_t (*planar_row_bytes)(int64_t columns);
-  int64_t (*depthwise_work_bytes)(int64_t outputs);
-  int64_t depthwise_channels;  // of a block
+  DepthwiseBlocks (*depthwise_blocks)(const DepthwiseKernel&);
   // Pieces of a window are loaded in multiples of so many bytes, to multiples of them.
   int64_t load_unit = 4;
 };

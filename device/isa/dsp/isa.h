@@ -104,6 +104,7 @@ struct Dsp : V7m {
   // ---- depthwise over planar rows (isa/dsp/depthwise.h)
 
   static constexpr int32_t kDepthwiseChannels = dsp::kDepthwiseChannels;
+  static constexpr int32_t depthwise_channels(const PlanarShape& /*p*/) { return kDepthwiseChannels; }
   static constexpr int32_t planar_row_bytes(int32_t columns) { return dsp::planar_row_bytes(columns); }
 
   static void planar(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {

@@ -8,6 +8,7 @@
 #include "core/requantize.h"
 #include "isa/mve/affine.h"
 #include "isa/mve/depthwise.h"
+#include "isa/mve/depthwise_asm.h"
 #include "isa/mve/gemm.h"
 #include "isa/mve/order.h"
 #include "isa/mve/pool.h"
@@ -129,33 +130,134 @@ struct Mve : V7m {
 
   // ---- depthwise over planar rows (isa/mve/depthwise.h)
 
-  static constexpr int32_t kDepthwiseChannels = mve::kDepthwiseChannels;
+  static constexpr bool kMakesPairs = true;
+  static bool makes_pairs(const PlanarShape& p) {
+    return mve::makes_pairs(makes_patches(p), p.stride, p.pixel_out, p.row_out);
+  }
+  static int32_t depthwise_channels(const PlanarShape& p) {
+    return mve::depthwise_channels(makes_patches(p), p.columns);
+  }
   static constexpr int32_t planar_row_bytes(int32_t columns) { return mve::planar_row_bytes(columns); }
 
   static void planar(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {
+    if (makes_patches(p)) {
+      planar_words(p, x, channels, to);
+    } else {
+      planar_lanes(p, x, channels, to);
+    }
+  }
+
+  // One output row of `channels` channels, or two; returns the end of their records. places: of the rows they see.
+  static const int32_t* depthwise_row(const PlanarShape& p, const Output& out, const int32_t* stream, int32_t channels,
+                                      const int8_t* planar, const int32_t* places, int8_t* work, int8_t* y) {
+    return makes_patches(p) ? depthwise_patches(p, out, stream, channels, 1, planar, places, work, y)
+                            : depthwise_lanes(p, out, stream, channels, planar, places, y);
+  }
+  static const int32_t* depthwise_pair(const PlanarShape& p, const Output& out, const int32_t* stream, int32_t channels,
+                                       const int8_t* planar, const int32_t* places, int8_t* work, int8_t* y) {
+    return depthwise_patches(p, out, stream, channels, 2, planar, places, work, y);
+  }
+
+ private:
+  static bool makes_patches(const PlanarShape& p) {
+    return mve::makes_patches(p.kernel_h, p.kernel_w, p.stride, p.dilation, p.pixel_out);
+  }
+
+  // Where a planar row has column i of its first channel; words of four columns.
+  static int8_t* planar_column(int8_t* row, int32_t i, int32_t words) { return row + i / 4 * (4 * words) + i % 4; }
+
+  [[gnu::noinline]] static void planar_words(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* row) {
+    const int32_t words = mve::depthwise_channels(true, p.columns);
+    const int8x16_t padding = vdupq_n_s8(static_cast<int8_t>(p.zero));
+    if (x == nullptr) {
+      for (int8_t* end = row + words * mve::round_up(p.columns, 4); row < end; row += 16) vst1q_s8(row, padding);
+      return;
+    }
+    const mve_pred16_t stored = vctp8q(static_cast<uint32_t>(words));
+    const mve_pred16_t loaded = vctp8q(static_cast<uint32_t>(channels));
+    const uint8x16_t offsets = vidupq_n_u8(0, 4);
+    const int32_t end = p.left + p.inside;
+    int32_t i = 0;
+    for (; i < p.left; ++i) vstrbq_scatter_offset_p_s8(planar_column(row, i, words), offsets, padding, stored);
+    const auto pixels_up_to = [&](int32_t stop) {
+      for (; i < stop; ++i, x += p.pixel_in)
+        vstrbq_scatter_offset_p_s8(planar_column(row, i, words), offsets, vldrbq_z_s8(x, loaded), stored);
+    };
+    const int32_t whole = mve::round_up(p.left, 4);  // the first column of words that hold pixels alone
+    pixels_up_to(whole < end ? whole : end);
+    const int32_t groups = (end - i) / 4;
+    if (groups > 0) {
+      const mve::PlanarArguments arguments = {x, p.pixel_in, planar_column(row, i, words), 4 * words, groups, loaded};
+      mve::planar_groups_asm(&arguments);
+      i += 4 * groups;
+      x += 4 * groups * p.pixel_in;
+    }
+    pixels_up_to(end);
+    for (; i < p.columns; ++i) vstrbq_scatter_offset_p_s8(planar_column(row, i, words), offsets, padding, stored);
+  }
+
+  [[gnu::noinline]] static const int32_t* depthwise_patches(const PlanarShape& p, const Output& out,
+                                                            const int32_t* stream, int32_t channels, int32_t rows,
+                                                            const int8_t* planar, const int32_t* places, int8_t* work,
+                                                            int8_t* y) {
+    static constexpr uint16_t kPairColumns[] = {0, 2, 1, 3, 0, 2, 1, 3};
+    static constexpr uint16_t kPairRows[] = {0, 0, 0, 0, 1, 1, 1, 1};
+    static constexpr uint16_t kRowColumns[] = {0, 4, 1, 5, 2, 6, 3, 7};
+    const bool pairs = p.stride == 1;
+    const int32_t unit = pairs ? 4 : 8;  // columns
+    const uint16x8_t columns = vld1q_u16(pairs ? kPairColumns : kRowColumns);
+    mve::PatchArguments a;
+    for (int32_t i = 0; i < 4; ++i) a.rows[i] = planar + places[i < p.kernel_h + rows - 1 ? i : 0];
+    const int32_t words = mve::depthwise_channels(true, p.columns);
+    vst1q_u32(a.columns, vmulq_n_u32(vidupq_n_u32(0, 1), static_cast<uint32_t>(4 * words)));
+    uint16x8_t results = vmulq_n_u16(columns, static_cast<uint16_t>(p.pixel_out));
+    if (rows == 2) results = vaddq_u16(results, vmulq_n_u16(vld1q_u16(kPairRows), static_cast<uint16_t>(p.row_out)));
+    vst1q_u16(a.results, results);
+    a.y = y;
+    a.stream = stream;
+    a.stream_end = stream + channels * mve::kPatchWords;
+    a.work = work;
+    a.vectors = mve::vectors(p.columns);
+    a.vector_bytes = 16 * words;
+    a.units = (p.outputs - 1) / unit;
+    a.unit_bytes = unit * p.pixel_out;
+    const int32_t last = p.outputs - a.units * unit;
+    a.lanes = pairs && rows == 1 ? 0x00ff : 0xffff;
+    a.last_lanes = a.lanes & vcmphiq_u16(vdupq_n_u16(static_cast<uint16_t>(last)), columns);
+    a.last_is_half = last <= unit / 2 ? 1 : 0;
+    a.channel_bytes = p.channel_out;
+    a.zero = out.zero;
+    if (pairs) {
+      mve::patches_stride_1_asm(&a);
+    } else {
+      mve::patches_stride_2_asm(&a);
+    }
+    return a.stream_end;
+  }
+
+  [[gnu::noinline]] static void planar_lanes(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {
     const mve_pred16_t lanes = vctp16q(static_cast<uint32_t>(channels));
     const int16x8_t padding = vdupq_n_s16(static_cast<int16_t>(p.zero));
     const int32_t left = x == nullptr ? p.columns : p.left;
     const int32_t end = x == nullptr ? p.columns : p.left + p.inside;
-    for (int32_t i = 0; i < left; ++i, to += kDepthwiseChannels) vstrbq_s16(to, padding);
-    for (int32_t i = left; i < end; ++i, to += kDepthwiseChannels, x += p.pixel_in)
-      vstrbq_s16(to, vldrbq_z_s16(x, lanes));
-    for (int32_t i = end; i < p.columns; ++i, to += kDepthwiseChannels) vstrbq_s16(to, padding);
+    for (int32_t i = 0; i < left; ++i, to += mve::kLanes) vstrbq_s16(to, padding);
+    for (int32_t i = left; i < end; ++i, to += mve::kLanes, x += p.pixel_in) vstrbq_s16(to, vldrbq_z_s16(x, lanes));
+    for (int32_t i = end; i < p.columns; ++i, to += mve::kLanes) vstrbq_s16(to, padding);
   }
 
-  // One output row of `channels` channels; returns the end of their block. places: of the kernel's rows.
-  static const int32_t* depthwise_row(const PlanarShape& p, const Output& out, const int32_t* block, int32_t channels,
-                                      const int8_t* planar, const int32_t* places, int8_t* /*work*/, int8_t* y) {
+  [[gnu::noinline]] static const int32_t* depthwise_lanes(const PlanarShape& p, const Output& out, const int32_t* block,
+                                                          int32_t channels, const int8_t* planar, const int32_t* places,
+                                                          int8_t* y) {
     const int32_t* scales = block + 8 + 2 * p.kernel_h * p.kernel_w;
     const mve_pred16_t lanes = vctp16q(static_cast<uint32_t>(channels));
     const uint16x8_t offsets = vmulq_n_u16(vidupq_n_u16(0, 1), static_cast<uint16_t>(p.channel_out));
-    for (int32_t ox = 0; ox < p.outputs; ++ox, planar += kDepthwiseChannels * p.stride, y += p.pixel_out) {
+    for (int32_t ox = 0; ox < p.outputs; ++ox, planar += mve::kLanes * p.stride, y += p.pixel_out) {
       int32x4_t even = vld1q_s32(block);
       int32x4_t odd = vld1q_s32(block + 4);
       const int8_t* weights = reinterpret_cast<const int8_t*>(block + 8);
       for (int32_t ky = 0; ky < p.kernel_h; ++ky)
-        for (int32_t kx = 0; kx < p.kernel_w; ++kx, weights += kDepthwiseChannels) {
-          const int16x8_t x = vldrbq_s16(planar + places[ky] + kDepthwiseChannels * kx * p.dilation);
+        for (int32_t kx = 0; kx < p.kernel_w; ++kx, weights += mve::kLanes) {
+          const int16x8_t x = vldrbq_s16(planar + places[ky] + mve::kLanes * kx * p.dilation);
           const int16x8_t w = vldrbq_s16(weights);
           even = vaddq_s32(even, vmullbq_int_s16(x, w));
           odd = vaddq_s32(odd, vmulltq_int_s16(x, w));
@@ -170,7 +272,6 @@ struct Mve : V7m {
     return scales + 16;
   }
 
- private:
   // Where pixels are missing or channels end within a quad. Missing windows are copies of the first, and so are their
   // results; unfinished quads go to rows behind the windows first.
   [[gnu::noinline]] static void gemm_ragged(mve::PixelsArguments& arguments, int32_t outs, int32_t pixels,

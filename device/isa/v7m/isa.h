@@ -26,6 +26,12 @@ struct V7m {
 
   static void copy(int8_t* to, const int8_t* from, int32_t bytes) { copy_bytes<true>(to, from, bytes); }
 
+  // Whether there is depthwise_pair(), which makes two rows together of the shapes that makes_pairs() says.
+  static constexpr bool kMakesPairs = false;
+
+  // Whether there are load_columns() and gemm_columns(), for windows side by side.
+  static constexpr bool kSharesColumns = false;
+
   // Whether there is load_run(), for the windows of several pixels at once.
   static constexpr bool kLoadsRuns = false;
 
@@ -118,6 +124,7 @@ struct V7m {
   // ---- depthwise over planar rows (isa/v7m/depthwise.h)
 
   static constexpr int32_t kDepthwiseChannels = v7m::kDepthwiseChannels;
+  static constexpr int32_t depthwise_channels(const PlanarShape& /*p*/) { return kDepthwiseChannels; }
   static constexpr int32_t planar_row_bytes(int32_t columns) { return v7m::planar_row_bytes(columns); }
 
   static void planar(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {

@@ -195,7 +195,17 @@ Geometry as_rows_run(Geometry g) {
 
 target::DepthwiseKernel depthwise_kernel(const Geometry& g) {
   const Geometry rows = as_rows_run(g);
-  return {g.ins, g.group_outs(), rows.kernel_h, rows.kernel_w, rows.dilation_w};
+  const bool by_columns = g.depthwise_by_columns();
+  return {.channels = g.ins,
+          .multiplier = g.group_outs(),
+          .height = rows.kernel_h,
+          .width = rows.kernel_w,
+          .dilation = rows.dilation_w,
+          .stride = rows.stride_w,
+          .rows_are_neighbours = rows.stride_h == 1 && rows.dilation_h == 1,
+          .outputs = rows.out_w,
+          .pixel_out = by_columns ? g.out_w * g.outs : g.outs,
+          .row_out = by_columns ? g.outs : g.out_w * g.outs};
 }
 
 // Where w[ky, kx] stands among an output channel's taps in the stream.
@@ -549,11 +559,11 @@ int64_t buffer_bytes(const Geometry& g, const target::Target& target) {
 
 // A ring of planar rows, their places, and what a row of results needs (ops/conv2d/depthwise_stream.kernel.h).
 int64_t depthwise_scratch_bytes(const Geometry& image, const target::Target& target) {
-  const target::StreamFormat& format = *target::stream_format(target.isa);
-  const Geometry g = as_rows_run(image);
-  const int64_t slots = (g.kernel_h - 1) * g.dilation_h + 1;
-  const int64_t columns = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
-  return slots * format.planar_row_bytes(columns) + 4 * g.kernel_h + format.depthwise_work_bytes(g.out_w);
+  const target::DepthwiseKernel kernel = depthwise_kernel(image);
+  const target::DepthwiseBlocks blocks = target::stream_format(target.isa)->depthwise_blocks(kernel);
+  const int64_t window_rows = kernel.height + blocks.rows - 1;
+  const int64_t slots = (window_rows - 1) * as_rows_run(image).dilation_h + 1;
+  return slots * blocks.row_bytes + 4 * window_rows + blocks.work_bytes;
 }
 
 int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& target) {
@@ -635,7 +645,8 @@ KernelStruct depthwise_struct(const Geometry& image, int64_t zx) {
 KernelCall kernel(const Program& p, const Node& node, const target::Target& target, const Geometry& g) {
   const bool stream = node.attrs.has("stream");
   const int64_t zx = p.type(node.inputs[0]).quant->zero;
-  const KernelStruct shape = stream && g.depthwise() ? depthwise_struct(g, zx) : shape_struct(g, WindowLoads(g, target), zx);
+  const KernelStruct shape =
+      stream && g.depthwise() ? depthwise_struct(g, zx) : shape_struct(g, WindowLoads(g, target), zx);
   KernelCall call;
   call.is_object = true;
   call.args = {shape, output_struct(p, node), KernelRows{node.inputs[0], g.in_h, g.in_w * g.ins}};
@@ -721,7 +732,7 @@ std::vector<Touch> touches(const Program& p, const Node& node, const target::Tar
   const Geometry g = row ? geometry(p, node) : flattened(geometry(p, node));
   const bool loads_first = node.attrs.has("stream");
   if (loads_first && g.depthwise())
-    return depthwise_touches(g, target::stream_format(target.isa)->depthwise_channels, row);
+    return depthwise_touches(g, target::stream_format(target.isa)->depthwise_blocks(depthwise_kernel(g)).channels, row);
   const int64_t passes = loads_first ? g.groups : 1;
   const int64_t outs = g.outs / passes;
   std::vector<Touch> all;

@@ -1,5 +1,5 @@
 // Depthwise convolution over weights that come as a stream (the Isa's own order): see depthwise.kernel.h for the
-// formula. One block of Isa::kDepthwiseChannels channels after the other runs down the image: each input row of the
+// formula. One block of Isa::depthwise_channels() channels after the other runs down the image: each input row of the
 // block is read once, into a planar row (core/planar.h), and stays in a ring for as long as windows see it.
 //
 // y may be x, where there are as many outputs as inputs, out_h <= in_h, out_w <= in_w and pad_top <= (kernel_h - 1) *
@@ -37,10 +37,20 @@ inline PlanarShape planar_shape(const DepthwiseShape& s) {
   return {columns,    left,         s.in_w < columns - left ? s.in_w : columns - left,
           s.pixel_in, s.input_zero, s.kernel_h,
           s.kernel_w, s.stride_w,   s.dilation_w,
-          s.out_w,    s.pixel_out,  s.multiplier};
+          s.out_w,    s.pixel_out,  s.multiplier,
+          s.row_out};
 }
 
-// Scratch, aligned to 4: planar rows; for each row of the window its planar row's place, in bytes; what the Isa needs.
+// Output rows that are made together: 2 where the Isa says so, and then neighbours see neighbouring input rows.
+template <class Isa>
+int32_t depthwise_together(const DepthwiseShape& s, const PlanarShape& p) {
+  if constexpr (Isa::kMakesPairs) {
+    if (s.stride_h == 1 && s.dilation_h == 1 && Isa::makes_pairs(p)) return 2;
+  }
+  return 1;
+}
+
+// Scratch, aligned to 4: planar rows; for each row of the windows its planar row's place, in bytes; what the Isa needs.
 template <class Isa>
 struct DepthwiseScratch {
   int8_t* planar;
@@ -48,23 +58,32 @@ struct DepthwiseScratch {
   int32_t* places;
   int8_t* work;
 
-  DepthwiseScratch(const DepthwiseShape& s, const PlanarShape& p, int8_t* scratch, int32_t slots)
+  DepthwiseScratch(const PlanarShape& p, int8_t* scratch, int32_t slots, int32_t window_rows)
       : planar(scratch),
         row_bytes(Isa::planar_row_bytes(p.columns)),
         places(reinterpret_cast<int32_t*>(scratch + slots * row_bytes)),
-        work(scratch + slots * row_bytes + 4 * s.kernel_h) {}
+        work(scratch + slots * row_bytes + 4 * window_rows) {}
 };
 
-// One output row of the block of `channels` channels whose weights are next in the stream; returns the end of those.
+// One output row, or two, of the block of `channels` channels whose weights are next in the stream; returns the end of
+// those.
 template <class Isa>
-const int32_t* depthwise_block_row(const DepthwiseShape& s, const PlanarShape& p, const Output& out,
-                                   const int32_t* stream, int32_t channels, const DepthwiseScratch<Isa>& scratch,
-                                   int8_t* y) {
-  for (int32_t j = 0; j < s.multiplier; ++j)
+const int32_t* depthwise_block_rows(const DepthwiseShape& s, const PlanarShape& p, const Output& out,
+                                    const int32_t* stream, int32_t channels, int32_t rows,
+                                    const DepthwiseScratch<Isa>& scratch, int8_t* y) {
+  for (int32_t j = 0; j < s.multiplier; ++j) {
+    if constexpr (Isa::kMakesPairs) {
+      if (rows == 2) {
+        stream = Isa::depthwise_pair(p, out, stream, channels, scratch.planar, scratch.places, scratch.work, y + j);
+        continue;
+      }
+    }
     stream = Isa::depthwise_row(p, out, stream, channels, scratch.planar, scratch.places, scratch.work, y + j);
+  }
   if (out.lo > -128 || out.hi < 127)
-    for (int32_t ox = 0; ox < s.out_w; ++ox, y += s.pixel_out)
-      clamp_elements<Isa>(channels * s.multiplier, out.lo, out.hi, y, y);
+    for (; rows > 0; --rows, y += s.row_out)
+      for (int32_t ox = 0; ox < s.out_w; ++ox)
+        clamp_elements<Isa>(channels * s.multiplier, out.lo, out.hi, y + ox * s.pixel_out, y + ox * s.pixel_out);
   return stream;
 }
 
@@ -72,29 +91,33 @@ inline int32_t depthwise_channels_from(const DepthwiseShape& s, int32_t c, int32
   return s.ins - c < block ? s.ins - c : block;
 }
 
-// All rows of one block of channels: x, y at its first channel. The ring has a slot for each row from a window's first
-// to its last; padding enters it like any row. When the last is in, the slot to come holds the first.
+// All rows of one block of channels: x, y at its first channel. The ring has a slot for each row from the first to the
+// last that windows of rows made together see; padding enters it like any row. When the last is in, the slot to come
+// holds the first.
 template <class Isa>
 const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p, const Output& out, const int8_t* x,
                                const int32_t* stream, int32_t channels, int8_t* scratch_bytes, int8_t* y) {
-  const int32_t slots = (s.kernel_h - 1) * s.dilation_h + 1;
-  const DepthwiseScratch<Isa> scratch(s, p, scratch_bytes, slots);
+  const int32_t together = depthwise_together<Isa>(s, p);
+  const int32_t window_rows = s.kernel_h + together - 1;
+  const int32_t slots = (window_rows - 1) * s.dilation_h + 1;
+  const DepthwiseScratch<Isa> scratch(p, scratch_bytes, slots, window_rows);
   const int32_t ring_bytes = slots * scratch.row_bytes;
   const int32_t* end = stream;
   int32_t place = 0;
   int32_t next = -s.pad_top;  // input row to load
-  for (int32_t oy = 0, first = -s.pad_top; oy < s.out_h; ++oy, first += s.stride_h, y += s.row_out) {
+  int32_t first = -s.pad_top;
+  for (int32_t left = s.out_h; left > 0; left -= together, first += together * s.stride_h, y += together * s.row_out) {
     for (next = next < first ? first : next; next < first + slots; ++next) {
       const bool inside = next >= 0 && next < s.in_h;
       Isa::planar(p, inside ? x + next * s.row_in : nullptr, channels, scratch.planar + place);
       place = place + scratch.row_bytes == ring_bytes ? 0 : place + scratch.row_bytes;
     }
-    for (int32_t ky = 0, at = place; ky < s.kernel_h; ++ky) {
+    for (int32_t ky = 0, at = place; ky < window_rows; ++ky) {
       scratch.places[ky] = at;
       at += s.dilation_h * scratch.row_bytes;
       if (at >= ring_bytes) at -= ring_bytes;
     }
-    end = depthwise_block_row<Isa>(s, p, out, stream, channels, scratch, y);
+    end = depthwise_block_rows<Isa>(s, p, out, stream, channels, left < together ? left : together, scratch, y);
   }
   return end;
 }
@@ -110,29 +133,32 @@ struct DepthwiseStream {
 
   void run(uint8_t* arena) const {
     const PlanarShape p = planar_shape(s);
+    const int32_t channels_at_once = Isa::depthwise_channels(p);
     for (int32_t image = 0; image < s.batch; ++image) {
       const int32_t* block = stream;
-      for (int32_t c = 0; c < s.ins; c += Isa::kDepthwiseChannels)
+      for (int32_t c = 0; c < s.ins; c += channels_at_once)
         block = depthwise_block<Isa>(s, p, out, x.row(arena, image, 0) + c, block,
-                                     depthwise_channels_from(s, c, Isa::kDepthwiseChannels),
-                                     at<int8_t>(arena, scratch_at), y.row(arena, image, 0) + c * s.multiplier);
+                                     depthwise_channels_from(s, c, channels_at_once), at<int8_t>(arena, scratch_at),
+                                     y.row(arena, image, 0) + c * s.multiplier);
     }
   }
 
   // One output row, for an image whose rows are its rows: planar rows are made for it anew.
   void row(uint8_t* arena, int32_t image, int32_t oy) const {
     const PlanarShape p = planar_shape(s);
-    const DepthwiseScratch<Isa> scratch(s, p, at<int8_t>(arena, scratch_at), s.kernel_h);
+    const DepthwiseScratch<Isa> scratch(p, at<int8_t>(arena, scratch_at), s.kernel_h, s.kernel_h);
+    const int32_t channels_at_once = Isa::depthwise_channels(p);
     const int32_t* block = stream;
-    for (int32_t c = 0; c < s.ins; c += Isa::kDepthwiseChannels) {
-      const int32_t channels = depthwise_channels_from(s, c, Isa::kDepthwiseChannels);
+    for (int32_t c = 0; c < s.ins; c += channels_at_once) {
+      const int32_t channels = depthwise_channels_from(s, c, channels_at_once);
       int32_t iy = oy * s.stride_h - s.pad_top;
       for (int32_t ky = 0; ky < s.kernel_h; ++ky, iy += s.dilation_h) {
         const int8_t* from = x.row(arena, image, iy);
         scratch.places[ky] = ky * scratch.row_bytes;
         Isa::planar(p, from == nullptr ? nullptr : from + c, channels, scratch.planar + scratch.places[ky]);
       }
-      block = depthwise_block_row<Isa>(s, p, out, block, channels, scratch, y.row(arena, image, oy) + c * s.multiplier);
+      block =
+          depthwise_block_rows<Isa>(s, p, out, block, channels, 1, scratch, y.row(arena, image, oy) + c * s.multiplier);
     }
   }
 };

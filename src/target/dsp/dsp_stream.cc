@@ -212,13 +212,14 @@ Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
   return m;
 }
 
-int64_t planar_row_bytes(int64_t columns) { return dsp::planar_row_bytes(static_cast<int32_t>(columns)); }
-int64_t depthwise_work_bytes(int64_t outputs) { return dsp::depthwise_work_bytes(static_cast<int32_t>(outputs)); }
+DepthwiseBlocks depthwise_blocks(const DepthwiseKernel& kernel) {
+  return {dsp::kDepthwiseChannels, 1, dsp::planar_row_bytes(static_cast<int32_t>(kernel.columns())),
+          dsp::depthwise_work_bytes(static_cast<int32_t>(kernel.outputs))};
+}
 
 }  // namespace
 
-const StreamFormat kDspStreams = {buffer_bytes,     pack_matrix,         unpack_matrix,  buffer_bytes,
-                                  pack_matrix,      unpack_matrix,       pack_depthwise, unpack_depthwise,
-                                  planar_row_bytes, depthwise_work_bytes, dsp::kDepthwiseChannels};
+const StreamFormat kDspStreams = {buffer_bytes,  pack_matrix,    unpack_matrix,    buffer_bytes,    pack_matrix,
+                                  unpack_matrix, pack_depthwise, unpack_depthwise, depthwise_blocks};
 
 }  // namespace fold8::target

@@ -181,69 +181,126 @@ Matrix unpack_rows(const int32_t* words, int64_t outs, int64_t ins) {
 
 // ---- depthwise
 
+bool makes_patches(const DepthwiseKernel& kernel) {
+  return kernel.pixel_out <= INT16_MAX &&
+         mve::makes_patches(static_cast<int32_t>(kernel.height), static_cast<int32_t>(kernel.width),
+                            static_cast<int32_t>(kernel.stride), static_cast<int32_t>(kernel.dilation),
+                            static_cast<int32_t>(kernel.pixel_out));
+}
+
+DepthwiseBlocks depthwise_blocks(const DepthwiseKernel& kernel) {
+  const bool patches = makes_patches(kernel);
+  const auto columns = static_cast<int32_t>(kernel.columns());
+  const bool pairs = kernel.rows_are_neighbours &&
+                     mve::makes_pairs(patches, static_cast<int32_t>(kernel.stride),
+                                      static_cast<int32_t>(kernel.pixel_out), static_cast<int32_t>(kernel.row_out));
+  return {mve::depthwise_channels(patches, columns), pairs ? 2 : 1, mve::planar_row_bytes(columns),
+          patches ? mve::depthwise_work_bytes(columns) : 0};
+}
+
 // Calls block(first channel, channels, j) in the order of the blocks.
 template <class Block>
-void depthwise_blocks(const DepthwiseKernel& kernel, Block block) {
-  for (int64_t first = 0; first < kernel.channels; first += mve::kDepthwiseChannels)
+void each_depthwise_block(const DepthwiseKernel& kernel, Block block) {
+  const int64_t channels = depthwise_blocks(kernel).channels;
+  for (int64_t first = 0; first < kernel.channels; first += channels)
     for (int64_t j = 0; j < kernel.multiplier; ++j)
-      block(first, std::min<int64_t>(mve::kDepthwiseChannels, kernel.channels - first), j);
+      block(first, std::min<int64_t>(channels, kernel.channels - first), j);
+}
+
+// Where the weight of row ky, column kx is among the bytes of a record of patches.
+size_t patch_byte(int64_t ky, int64_t kx) { return static_cast<size_t>(4 * (1 + kx) + ky); }
+
+std::vector<int32_t> patch_record(const Matrix& m, const DepthwiseKernel& kernel, size_t o) {
+  std::vector<int32_t> record(mve::kPatchWords);
+  int8_t bytes[20] = {};
+  for (int64_t t = 0; t < m.ins; ++t)
+    bytes[patch_byte(t / kernel.width, t % kernel.width)] =
+        m.weights[o * static_cast<size_t>(m.ins) + static_cast<size_t>(t)];
+  std::memcpy(record.data(), bytes, sizeof bytes);
+  record[5] = m.sums[o];
+  record[6] = m.rescales[o].multiplier;
+  record[7] = shift_of(m.rescales[o]);
+  return record;
+}
+
+void read_patch_record(Matrix& m, const DepthwiseKernel& kernel, size_t o, const int32_t* record) {
+  int8_t bytes[20];
+  std::memcpy(bytes, record, sizeof bytes);
+  for (int64_t t = 0; t < m.ins; ++t)
+    m.weights[o * static_cast<size_t>(m.ins) + static_cast<size_t>(t)] =
+        bytes[patch_byte(t / kernel.width, t % kernel.width)];
+  m.sums[o] = record[5];
+  m.rescales[o] = rescale_of(record[6], record[7]);
+}
+
+void write_lanes(std::vector<int32_t>& words, const Matrix& m, const DepthwiseKernel& kernel, int64_t first,
+                 int64_t channels, int64_t j) {
+  const auto each = [&](auto value, int32_t missing) {
+    for (int32_t place = 0; place < mve::kLanes; ++place) {
+      const int64_t c = mve::lanes_channel(place);
+      words.push_back(c < channels ? value(static_cast<size_t>((first + c) * kernel.multiplier + j)) : missing);
+    }
+  };
+  each([&](size_t o) { return m.sums[o]; }, 0);
+  for (int64_t t = 0; t < m.ins; ++t) {
+    int8_t bytes[mve::kLanes] = {};
+    for (int64_t c = 0; c < channels; ++c)
+      bytes[c] = m.weights[static_cast<size_t>(((first + c) * kernel.multiplier + j) * m.ins + t)];
+    int32_t two[2];
+    std::memcpy(two, bytes, sizeof two);
+    words.insert(words.end(), two, two + 2);
+  }
+  each([&](size_t o) { return m.rescales[o].multiplier; }, 0);
+  each([&](size_t o) { return shift_of(m.rescales[o]); }, -1);
+}
+
+void read_lanes(Matrix& m, const DepthwiseKernel& kernel, int64_t first, int64_t channels, int64_t j,
+                const int32_t* words) {
+  const int32_t* scales = words + 8 + 2 * m.ins;
+  for (int32_t place = 0; place < mve::kLanes; ++place) {
+    const int64_t c = mve::lanes_channel(place);
+    if (c >= channels) continue;
+    const int64_t o = (first + c) * kernel.multiplier + j;
+    m.sums[static_cast<size_t>(o)] = words[place];
+    m.rescales[static_cast<size_t>(o)] = rescale_of(scales[place], scales[8 + place]);
+    for (int64_t t = 0; t < m.ins; ++t) {
+      int8_t bytes[mve::kLanes];
+      std::memcpy(bytes, words + 8 + 2 * t, sizeof bytes);
+      m.weights[static_cast<size_t>(o * m.ins + t)] = bytes[c];
+    }
+  }
 }
 
 Stream pack_depthwise(const Matrix& m, const DepthwiseKernel& kernel) {
   Stream stream{{}, objection(m)};
   if (!stream.why_not.empty()) return stream;
-  depthwise_blocks(kernel, [&](int64_t first, int64_t channels, int64_t j) {
-    const auto each = [&](auto value, int32_t missing) {
-      for (int32_t place = 0; place < mve::kDepthwiseChannels; ++place) {
-        const int64_t c = mve::depthwise_channel(place);
-        stream.words.push_back(c < channels ? value(static_cast<size_t>((first + c) * kernel.multiplier + j))
-                                            : missing);
-      }
-    };
-    each([&](size_t o) { return m.sums[o]; }, 0);
-    for (int64_t t = 0; t < m.ins; ++t) {
-      int8_t bytes[mve::kDepthwiseChannels] = {};
-      for (int64_t c = 0; c < channels; ++c)
-        bytes[c] = m.weights[static_cast<size_t>(((first + c) * kernel.multiplier + j) * m.ins + t)];
-      int32_t two[2];
-      std::memcpy(two, bytes, sizeof two);
-      stream.words.insert(stream.words.end(), two, two + 2);
+  each_depthwise_block(kernel, [&](int64_t first, int64_t channels, int64_t j) {
+    if (!makes_patches(kernel)) return write_lanes(stream.words, m, kernel, first, channels, j);
+    for (int64_t c = first; c < first + channels; ++c) {
+      const std::vector<int32_t> record = patch_record(m, kernel, static_cast<size_t>(c * kernel.multiplier + j));
+      stream.words.insert(stream.words.end(), record.begin(), record.end());
     }
-    each([&](size_t o) { return m.rescales[o].multiplier; }, 0);
-    each([&](size_t o) { return shift_of(m.rescales[o]); }, -1);
   });
   return stream;
 }
 
 Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
   Matrix m = empty_matrix(kernel.channels * kernel.multiplier, kernel.taps());
-  depthwise_blocks(kernel, [&](int64_t first, int64_t channels, int64_t j) {
-    const int32_t* scales = words + 8 + 2 * m.ins;
-    for (int32_t place = 0; place < mve::kDepthwiseChannels; ++place) {
-      const int64_t c = mve::depthwise_channel(place);
-      if (c >= channels) continue;
-      const int64_t o = (first + c) * kernel.multiplier + j;
-      m.sums[static_cast<size_t>(o)] = words[place];
-      m.rescales[static_cast<size_t>(o)] = rescale_of(scales[place], scales[8 + place]);
-      for (int64_t t = 0; t < m.ins; ++t) {
-        int8_t bytes[mve::kDepthwiseChannels];
-        std::memcpy(bytes, words + 8 + 2 * t, sizeof bytes);
-        m.weights[static_cast<size_t>(o * m.ins + t)] = bytes[c];
-      }
+  each_depthwise_block(kernel, [&](int64_t first, int64_t channels, int64_t j) {
+    if (makes_patches(kernel)) {
+      for (int64_t c = first; c < first + channels; ++c, words += mve::kPatchWords)
+        read_patch_record(m, kernel, static_cast<size_t>(c * kernel.multiplier + j), words);
+    } else {
+      read_lanes(m, kernel, first, channels, j, words);
+      words += mve::lanes_block_words(static_cast<int32_t>(m.ins));
     }
-    words += mve::depthwise_block_words(static_cast<int32_t>(m.ins));
   });
   return m;
 }
 
-int64_t planar_row_bytes(int64_t columns) { return mve::planar_row_bytes(static_cast<int32_t>(columns)); }
-int64_t depthwise_work_bytes(int64_t) { return 0; }
-
 }  // namespace
 
-const StreamFormat kMveStreams = {buffer_bytes,     pack_pixels,         unpack_pixels,  rows_buffer_bytes,
-                                  pack_rows,        unpack_rows,         pack_depthwise, unpack_depthwise,
-                                  planar_row_bytes, depthwise_work_bytes, mve::kDepthwiseChannels,
-                                  /*load_unit=*/1};
+const StreamFormat kMveStreams = {buffer_bytes, pack_pixels,    unpack_pixels,    rows_buffer_bytes, pack_rows,
+                                  unpack_rows,  pack_depthwise, unpack_depthwise, depthwise_blocks,  /*load_unit=*/1};
 
 }  // namespace fold8::target

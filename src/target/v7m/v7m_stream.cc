@@ -223,13 +223,14 @@ Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
   return m;
 }
 
-int64_t planar_row_bytes(int64_t columns) { return v7m::planar_row_bytes(static_cast<int32_t>(columns)); }
-int64_t depthwise_work_bytes(int64_t outputs) { return 4 * v7m::depthwise_work_words(static_cast<int32_t>(outputs)); }
+DepthwiseBlocks depthwise_blocks(const DepthwiseKernel& kernel) {
+  return {v7m::kDepthwiseChannels, 1, v7m::planar_row_bytes(static_cast<int32_t>(kernel.columns())),
+          4 * v7m::depthwise_work_words(static_cast<int32_t>(kernel.outputs))};
+}
 
 }  // namespace
 
-const StreamFormat kV7mStreams = {buffer_bytes,     pack_pixels,          unpack_pixels,          rows_buffer_bytes,
-                                  pack_rows,        unpack_rows,          pack_depthwise,         unpack_depthwise,
-                                  planar_row_bytes, depthwise_work_bytes, v7m::kDepthwiseChannels};
+const StreamFormat kV7mStreams = {buffer_bytes, pack_pixels,    unpack_pixels,    rows_buffer_bytes, pack_rows,
+                                  unpack_rows,  pack_depthwise, unpack_depthwise, depthwise_blocks};
 
 }  // namespace fold8::target

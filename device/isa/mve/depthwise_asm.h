@@ -1,0 +1,116 @@
+// The loops of depthwise convolution by patches (isa/mve/depthwise.h), in assembly.
+#pragma once
+
+#include <stdint.h>
+
+namespace f8k {
+inline namespace v0_1 {
+namespace mve {
+
+// Four columns of one row and 16 or 8 channels at a time.
+struct PlanarArguments {
+  const int8_t* x;
+  int32_t pixel_bytes;
+  int8_t* to;
+  int32_t step;    // bytes between groups of four columns
+  int32_t groups;  // at least 1
+  uint32_t lanes;  // predicate: the channels
+};
+
+[[gnu::naked, gnu::noinline]] inline void planar_groups_asm(const PlanarArguments* /*arguments*/) {
+  asm volatile(
+      ".syntax unified\n push {r4-r7, lr}\n ldm r0, {r1-r6}\n vmsr p0, r6\n dls lr, r5\n"
+      "adds r5, r1, r2\n adds r6, r5, r2\n adds r7, r6, r2\n lsls r2, r2, #2\n"
+      "1: vpstttt\n vldrbt.u8 q0, [r1]\n vldrbt.u8 q1, [r5]\n vldrbt.u8 q2, [r6]\n vldrbt.u8 q3, [r7]\n"
+      "vst40.8 {q0, q1, q2, q3}, [r3]\n vst41.8 {q0, q1, q2, q3}, [r3]\n"
+      "vst42.8 {q0, q1, q2, q3}, [r3]\n vst43.8 {q0, q1, q2, q3}, [r3]\n"
+      "add r3, r4\n add r1, r2\n add r5, r2\n add r6, r2\n add r7, r2\n le lr, 1b\n"
+      "pop {r4-r7, pc}\n");
+}
+
+// One output row, or two, of a block of channels.
+struct PatchArguments {
+  const int8_t* rows[4];  // planar rows that the windows see
+  uint32_t columns[4];    // offsets of four words of four columns of the first channel
+  uint16_t results[8];    // offsets of a unit's results; their order is that of the loop below
+  int8_t* y;              // of the first channel
+  const int32_t* stream;  // records
+  const int32_t* stream_end;
+  int8_t* work;
+  int32_t vectors;        // of 16 columns
+  int32_t vector_bytes;   // from one to the next
+  int32_t units;          // before the last one
+  int32_t unit_bytes;     // between the results of two units
+  uint32_t lanes;         // predicate: results of a unit
+  uint32_t last_lanes;    // of the last one
+  int32_t last_is_half;   // the last unit's second half is missing
+  int32_t channel_bytes;  // between the results of two channels
+  int32_t zero;
+};
+
+// clang-format off
+// A row of words for one channel, at work: 16 columns by four rows at a time.
+#define F8K_INTERLEAVE \
+  "ldm r11, {r0, r2, r4, r6}\n vldrw.u32 q0, [r11, #16]\n movs r5, #4\n vadd.i32 q1, q0, r5\n vstrw.32 q1, [r11, #16]\n" \
+  "ldr r1, [r11, #60]\n ldrd r8, r9, [r11, #64]\n dls lr, r8\n" \
+  "2: vldrw.u32 q4, [r0, q0]\n vldrw.u32 q5, [r2, q0]\n vldrw.u32 q6, [r4, q0]\n vldrw.u32 q7, [r6, q0]\n" \
+  "vst40.8 {q4, q5, q6, q7}, [r1]\n vst41.8 {q4, q5, q6, q7}, [r1]\n" \
+  "vst42.8 {q4, q5, q6, q7}, [r1]\n vst43.8 {q4, q5, q6, q7}, [r1]!\n vadd.i32 q0, q0, r9\n le lr, 2b\n"
+
+// Four accumulators to the 32-bit lanes of q.
+#define F8K_TO_VECTOR(q) "vmov " q "[2], " q "[0], r0, r4\n vmov " q "[3], " q "[1], r2, r6\n"
+
+// Sum, scale and zero of one channel: q5 to the even and q6 to the odd 16-bit lanes, stored where the lanes say.
+#define F8K_FINISH \
+  "vadd.i32 q5, q5, r8\n vadd.i32 q6, q6, r8\n" \
+  "vshr.s32 q4, q5, #31\n vqrdmlah.s32 q4, q5, r9\n vshr.s32 q5, q6, #31\n vqrdmlah.s32 q5, q6, r9\n" \
+  "vrshl.s32 q4, r10\n vrshl.s32 q5, r10\n vqmovnb.s32 q6, q4\n vqmovnt.s32 q6, q5\n" F8K_NARROW
+#define F8K_FINISH_HALF \
+  "vadd.i32 q5, q5, r8\n vshr.s32 q4, q5, #31\n vqrdmlah.s32 q4, q5, r9\n vrshl.s32 q4, r10\n vqmovnb.s32 q6, q4\n" F8K_NARROW
+#define F8K_NARROW "vqadd.s16 q6, q6, r3\n vqmovnb.s16 q6, q6\n vpst\n vstrbt.16 q6, [r5, q7]\n"
+
+#define F8K_PATCHES(name, kernels, half, other_half) \
+  [[gnu::naked, gnu::noinline]] inline void name(PatchArguments* /*arguments*/) { \
+    asm volatile( \
+        ".syntax unified\n push {r4-r11, lr}\n vpush {d8-d15}\n mov r11, r0\n" \
+        "ldr r7, [r11, #52]\n ldr r3, [r11, #96]\n ldr r12, [r11, #76]\n" \
+        "1: " F8K_INTERLEAVE \
+        kernels "ldrd r8, r9, [r7, #20]\n ldr r10, [r7, #28]\n adds r7, #32\n" \
+        "ldr r1, [r11, #60]\n vldrw.u32 q7, [r11, #32]\n ldr r5, [r11, #48]\n ldr r0, [r11, #80]\n vmsr p0, r0\n" \
+        "ldr r0, [r11, #72]\n wls lr, r0, 4f\n" \
+        "3: " half("q5") other_half("q6") F8K_FINISH "add r5, r12\n le lr, 3b\n" \
+        "4: ldrd r0, r2, [r11, #84]\n vmsr p0, r0\n cmp r2, #0\n bne 5f\n" \
+        half("q5") other_half("q6") F8K_FINISH "b 6f\n" \
+        "5: " half("q5") F8K_FINISH_HALF \
+        "6: ldr r0, [r11, #48]\n ldr r2, [r11, #92]\n add r0, r2\n str r0, [r11, #48]\n" \
+        "ldr r0, [r11, #56]\n cmp r7, r0\n bne.w 1b\n" \
+        "vpop {d8-d15}\n pop {r4-r11, pc}\n"); \
+  }
+
+// One column a step. A patch has two results of the first row and two of the second; a unit is two patches.
+#define F8K_PATCH_1(q) \
+  "vldrw.u32 q4, [r1], #8\n vmladav.s8 r0, q0, q4\n vmladav.s8 r2, q1, q4\n" \
+  "vmladav.s8 r4, q2, q4\n vmladav.s8 r6, q3, q4\n" F8K_TO_VECTOR(q)
+F8K_PATCHES(patches_stride_1_asm,
+            "vldrw.u32 q0, [r7, #4]\n vldrw.u32 q1, [r7]\n vshl.i32 q2, q0, #8\n vshl.i32 q3, q1, #8\n",
+            F8K_PATCH_1, F8K_PATCH_1)
+
+// Two columns a step. A patch has one result; a unit is eight patches.
+#define F8K_PATCH_2(acc) "vldrw.u32 q4, [r1], #8\n vmladav.s8 " acc ", q0, q4\n"
+#define F8K_FOUR_PATCHES_2(q) F8K_PATCH_2("r0") F8K_PATCH_2("r2") F8K_PATCH_2("r4") F8K_PATCH_2("r6") F8K_TO_VECTOR(q)
+F8K_PATCHES(patches_stride_2_asm, "vldrw.u32 q0, [r7, #4]\n", F8K_FOUR_PATCHES_2, F8K_FOUR_PATCHES_2)
+
+#undef F8K_FOUR_PATCHES_2
+#undef F8K_PATCH_2
+#undef F8K_PATCH_1
+#undef F8K_PATCHES
+#undef F8K_NARROW
+#undef F8K_FINISH_HALF
+#undef F8K_FINISH
+#undef F8K_TO_VECTOR
+#undef F8K_INTERLEAVE
+// clang-format on
+
+}  // namespace mve
+}  // namespace v0_1
+}  // namespace f8k
