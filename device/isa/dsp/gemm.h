@@ -3,7 +3,7 @@
 //
 // Requantization: x = 2 * acc; SMMLAR gives C + ((acc * multiplier + 2^30) >> 31), with C less 1 for a negative acc;
 // the shift then rounds to the nearest, ties away from zero, exactly as two rounding steps would, and SSAT clamps to
-// int8.
+// int8. Where the zero point is -128, C is enough: a negative acc gives at most C >> shift = -128 either way.
 #pragma once
 
 #include <stdint.h>
@@ -12,77 +12,157 @@ namespace f8k {
 inline namespace v0_1 {
 namespace dsp {
 
-// What the loops need beyond their four register arguments, and where they keep what has no register.
+// What the loops need beyond the stream. Each keeps these on its stack, with the addresses of its entries.
 struct GemmArguments {
-  const int32_t* stream_end;
   const uint32_t* buffer;
-  const uint32_t* buffer_end;  // of the pixels' window: a whole number of 8-k blocks
+  const uint32_t* buffer_end;
   int8_t* y0;
   int8_t* y1;
-  uint32_t odd_blocks;  // 1 when the number of 8-k blocks is odd: the loop, two blocks long, starts in its middle
+  int32_t fours;  // k of a window, in fours
 };
+
+struct LinearArguments {
+  const int8_t* x;  // inputs that are not widened, sixteen or a multiple of it; equal to x_end: none
+  const int8_t* x_end;
+  const uint32_t* buffer;  // inputs that are
+  const uint32_t* buffer_end;
+  int8_t* y;
+  int32_t eights;  // k in the buffer, in eights
+};
+
+// Loops run over four (linear: eight) blocks of 8 k and are entered at the block that leaves a whole number of rounds.
+// entry = first block + bytes of a block * (-blocks mod blocks of the loop), odd as addresses of code are.
+#define F8K_LOOP_ENTRY(entry, blocks, mask, block_bytes, loop, tmp)                                                  \
+  "rsb " entry ", " blocks ", #0\n and " entry ", " entry ", #" mask "\n mov " tmp ", #" block_bytes "\n mul " entry \
+  ", " entry ", " tmp "\n adr " tmp ", " loop "\n add " entry ", " entry ", " tmp "\n orr " entry ", " entry ", #1\n"
+
+#define F8K_ROUND_BY_SIGN(acc, multiplier, c) \
+  "add r12, " c ", " acc ", asr #31\n smmlar " acc ", " acc ", " multiplier ", r12\n"
+#define F8K_ROUND(acc, multiplier, c) "smmlar " acc ", " acc ", " multiplier ", " c "\n"
+#define F8K_NARROW(acc, shift) "asr " acc ", " acc ", " shift "\n ssat " acc ", #8, " acc "\n"
 
 #define F8K_TWO_PIXELS(w, a0, a1)                                                  \
   "smlad r9, " w ", " a0 ", r9\n smlad r11, " w ", " a1 ", r11\n sxtb16 " w ", " w \
   "\n"                                                                             \
   "smlad r8, " w ", " a0 ", r8\n smlad r10, " w ", " a1 ", r10\n"
-#define F8K_BLOCK_OF_TWO_PIXELS                                                             \
-  "ldm lr!, {r0-r3}\n ldm r12!, {r4-r7}\n" F8K_TWO_PIXELS("r0", "r4", "r6") F8K_TWO_PIXELS( \
-      "r1", "r5", "r7") "ldm r12!, {r4-r7}\n" F8K_TWO_PIXELS("r2", "r4", "r6") F8K_TWO_PIXELS("r3", "r5", "r7")
-#define F8K_REQUANTIZE(acc, y)                                                         \
-  "add r6, r1, " acc ", asr #31\n smmlar " acc ", " acc ", r0, r6\n asr " acc ", " acc \
-  ", r2\n"                                                                             \
-  "ssat " acc ", #8, " acc "\n strb " acc ", [" y ", r3]\n"
+#define F8K_FOUR_K(w0, w1) "ldm r12!, {r4-r7}\n" F8K_TWO_PIXELS(w0, "r4", "r6") F8K_TWO_PIXELS(w1, "r5", "r7")
+#define F8K_EIGHT_K "ldm lr!, {r0-r3}\n" F8K_FOUR_K("r0", "r1") F8K_FOUR_K("r2", "r3")  // 23 * 4 bytes
+
+#define F8K_GEMM_TWO_PIXELS(ROUND) \
+  ".syntax unified\n"                                                                                                  \
+  "push {r4-r11, lr}\n sub sp, #28\n mov lr, r0\n"                                                                     \
+  "ldm r1, {r2-r6}\n stm sp, {r2-r5}\n lsr r7, r6, #1\n" /* sp: buffer, buffer_end, y0, y1, entries */                 \
+  F8K_LOOP_ENTRY("r8", "r7", "3", "92", "3f", "r9")                                                                    \
+  "cbnz r7, 0f\n adr r8, 4f\n orr r8, r8, #1\n"                                                                        \
+  "0: mov r9, r8\n tst r6, #1\n beq 0f\n adr r9, 2f\n orr r9, r9, #1\n"                                                \
+  "0: strd r9, r8, [sp, #16]\n"                                                                                        \
+  "1: ldm lr!, {r8, r9}\n ldr r12, [sp]\n mov r10, r8\n mov r11, r9\n ldr pc, [sp, #16]\n"                             \
+  ".balign 4\n"                                                                                                        \
+  "2: ldm lr!, {r0, r1}\n" F8K_FOUR_K("r0", "r1") "ldr pc, [sp, #20]\n"                                                \
+  ".balign 4\n"                                                                                                        \
+  "3: " F8K_EIGHT_K F8K_EIGHT_K F8K_EIGHT_K F8K_EIGHT_K "ldr r0, [sp, #4]\n cmp r12, r0\n bne 3b\n"                    \
+  ".balign 4\n"                                                                                                        \
+  "4: sub r9, r9, r8\n sub r11, r11, r10\n asr r9, r9, #7\n asr r11, r11, #7\n lsl r8, r8, #1\n lsl r10, r10, #1\n"    \
+  "ldm lr!, {r0-r5}\n ldrd r6, r7, [sp, #8]\n"                                                                         \
+  ROUND("r8", "r0", "r1") ROUND("r10", "r0", "r1") ROUND("r9", "r3", "r4") ROUND("r11", "r3", "r4")                    \
+  F8K_NARROW("r8", "r2") F8K_NARROW("r10", "r2") F8K_NARROW("r9", "r5") F8K_NARROW("r11", "r5")                        \
+  "lsr r2, r2, #9\n strb r8, [r6, r2]\n strb r10, [r7, r2]\n"                                                          \
+  "lsrs r5, r5, #9\n strb r9, [r6, r5]\n strb r11, [r7, r5]\n bcc 1b\n"                                                \
+  "add sp, #28\n pop {r4-r11, pc}\n"
 
 // Two pixels by all channel pairs of the stream. arguments->buffer: for each four k, pixel 0's (k0, k2), (k1, k3) as
 // int16, then pixel 1's. y0, y1: where the pixels' channels start.
 [[gnu::naked, gnu::noinline]] inline void gemm_two_pixels_asm(const int32_t* /*stream*/,
                                                               const GemmArguments* /*arguments*/) {
-  asm volatile(
-      ".syntax unified\n"
-      "push {r4-r11, lr}\n sub sp, #28\n mov lr, r0\n"
-      "ldm r1, {r2-r7}\n stm sp, {r2-r7}\n"          // sp: stream_end, buffer, buffer_end, y0, y1, odd_blocks
-      "1: ldm lr!, {r8, r9}\n ldr r12, [sp, #4]\n ldr r0, [sp, #20]\n mov r10, r8\n mov r11, r9\n"
-      "cmp r0, #0\n bne 3f\n"
-      "2: " F8K_BLOCK_OF_TWO_PIXELS
-      "3: " F8K_BLOCK_OF_TWO_PIXELS
-      "ldr r0, [sp, #8]\n cmp r12, r0\n bne 2b\n"
-      "sub r9, r9, r8\n sub r11, r11, r10\n asr r9, r9, #7\n asr r11, r11, #7\n lsl r8, r8, #1\n lsl r10, r10, #1\n"
-      "ldm lr!, {r0-r3}\n ldrd r4, r5, [sp, #12]\n" F8K_REQUANTIZE("r8", "r4") F8K_REQUANTIZE("r10", "r5")
-      "ldm lr!, {r0-r3}\n" F8K_REQUANTIZE("r9", "r4") F8K_REQUANTIZE("r11", "r5")
-      "ldr r0, [sp]\n cmp lr, r0\n bne 1b\n"
-      "add sp, #28\n pop {r4-r11, pc}\n");
+  asm volatile(F8K_GEMM_TWO_PIXELS(F8K_ROUND_BY_SIGN));
+}
+
+// The same for a zero point of -128.
+[[gnu::naked, gnu::noinline]] inline void gemm_two_pixels_from_least_asm(const int32_t* /*stream*/,
+                                                                         const GemmArguments* /*arguments*/) {
+  asm volatile(F8K_GEMM_TWO_PIXELS(F8K_ROUND));
 }
 
 #define F8K_ONE_PIXEL(w, a) "smlad r9, " w ", " a ", r9\n sxtb16 " w ", " w "\n smlad r8, " w ", " a ", r8\n"
-#define F8K_BLOCK_OF_ONE_PIXEL                                                                 \
-  "ldm lr!, {r0-r3}\n ldm r12!, {r4-r7}\n" F8K_ONE_PIXEL("r0", "r4") F8K_ONE_PIXEL("r1", "r5") \
-      F8K_ONE_PIXEL("r2", "r6") F8K_ONE_PIXEL("r3", "r7")
 
-// One pixel. arguments->buffer: for each four k, (k0, k2), (k1, k3) as int16. y1 is not used.
+// One pixel: what a row of an odd number of pixels ends with. arguments->buffer: for each four k, (k0, k2), (k1, k3) as
+// int16. y1 is not used.
 [[gnu::naked, gnu::noinline]] inline void gemm_one_pixel_asm(const int32_t* /*stream*/,
                                                              const GemmArguments* /*arguments*/) {
   asm volatile(
       ".syntax unified\n"
-      "push {r4-r11, lr}\n sub sp, #28\n mov lr, r0\n"
-      "ldm r1, {r2-r7}\n stm sp, {r2-r7}\n"
-      "1: ldm lr!, {r8, r9}\n ldr r12, [sp, #4]\n ldr r0, [sp, #20]\n"
-      "cmp r0, #0\n bne 3f\n"
-      "2: " F8K_BLOCK_OF_ONE_PIXEL
-      "3: " F8K_BLOCK_OF_ONE_PIXEL
-      "ldr r0, [sp, #8]\n cmp r12, r0\n bne 2b\n"
+      "push {r4-r11, lr}\n sub sp, #20\n mov lr, r0\n"
+      "ldm r1, {r2-r6}\n stm sp, {r2-r6}\n"          // sp: buffer, buffer_end, y0, y1, fours
+      "1: ldm lr!, {r8, r9}\n ldr r12, [sp]\n ldrd r10, r7, [sp, #4]\n ldr r6, [sp, #16]\n"
+      "tst r6, #1\n bne 3f\n"
+      "2: ldm lr!, {r0, r1}\n ldm r12!, {r4, r5}\n" F8K_ONE_PIXEL("r0", "r4") F8K_ONE_PIXEL("r1", "r5")
+      "3: ldm lr!, {r0, r1}\n ldm r12!, {r4, r5}\n" F8K_ONE_PIXEL("r0", "r4") F8K_ONE_PIXEL("r1", "r5")
+      "cmp r12, r10\n bne 2b\n"
       "sub r9, r9, r8\n asr r9, r9, #7\n lsl r8, r8, #1\n"
-      "ldm lr!, {r0-r3}\n ldr r4, [sp, #12]\n" F8K_REQUANTIZE("r8", "r4")
-      "ldm lr!, {r0-r3}\n" F8K_REQUANTIZE("r9", "r4")
-      "ldr r0, [sp]\n cmp lr, r0\n bne 1b\n"
-      "add sp, #28\n pop {r4-r11, pc}\n");
+      "ldm lr!, {r0-r5}\n"
+      F8K_ROUND_BY_SIGN("r8", "r0", "r1") F8K_NARROW("r8", "r2")
+      F8K_ROUND_BY_SIGN("r9", "r3", "r4") F8K_NARROW("r9", "r5")
+      "lsr r2, r2, #9\n strb r8, [r7, r2]\n lsrs r5, r5, #9\n strb r9, [r7, r5]\n bcc 1b\n"
+      "add sp, #20\n pop {r4-r11, pc}\n");
 }
 
+#define F8K_FOUR_CHANNELS(w, v, a)                                         \
+  "smlad r9, " w ", " a ", r9\n sxtb16 " w ", " w "\n smlad r8, " w ", " a \
+  ", r8\n"                                                                 \
+  "smlad r11, " v ", " a ", r11\n sxtb16 " v ", " v "\n smlad r10, " v ", " a ", r10\n"
+#define F8K_FOUR_K_OF_FOUR(a0, a1) \
+  "ldm lr!, {r0-r3}\n" F8K_FOUR_CHANNELS("r0", "r1", a0) F8K_FOUR_CHANNELS("r2", "r3", a1)
+#define F8K_WIDENED_EIGHT "ldm r12!, {r4-r7}\n" F8K_FOUR_K_OF_FOUR("r4", "r5") F8K_FOUR_K_OF_FOUR("r6", "r7")  // 27 * 4
+#define F8K_UNWIDENED_FOUR "ldr r4, [r12], #4\n sxtb16 r5, r4, ror #8\n sxtb16 r4, r4\n" F8K_FOUR_K_OF_FOUR("r4", "r5")
+#define F8K_SCALE_TWO(ROUND, a, b)                                                   \
+  "ldm lr!, {r0-r5}\n" ROUND(a, "r0", "r1") F8K_NARROW(a, "r2") ROUND(b, "r3", "r4") \
+      F8K_NARROW(b, "r5") "lsr r2, r2, #9\n strb " a ", [r6, r2]\n lsrs r5, r5, #9\n strb " b ", [r6, r5]\n"
+
+#define F8K_LINEAR(ROUND) \
+  ".syntax unified\n"                                                                                                  \
+  "push {r4-r11, lr}\n sub sp, #28\n mov lr, r0\n"                                                                     \
+  "ldm r1, {r2-r7}\n stm sp, {r2-r6}\n" /* sp: x, x_end, buffer, buffer_end, y, entry, first entry */                 \
+  F8K_LOOP_ENTRY("r8", "r7", "7", "108", "4f", "r9")                                                                   \
+  "mov r9, r8\n cmp r2, r3\n beq 0f\n adr r9, 2f\n orr r9, r9, #1\n"                                                   \
+  "0: strd r8, r9, [sp, #20]\n"                                                                                        \
+  "1: ldm lr!, {r8-r11}\n ldr r12, [sp, #8]\n ldr pc, [sp, #24]\n"                                                     \
+  ".balign 4\n"                                                                                                        \
+  "2: ldrd r12, r7, [sp]\n"                                                                                            \
+  "3: " F8K_UNWIDENED_FOUR F8K_UNWIDENED_FOUR F8K_UNWIDENED_FOUR F8K_UNWIDENED_FOUR "cmp r12, r7\n bne 3b\n"           \
+  "ldr r12, [sp, #8]\n ldr pc, [sp, #20]\n"                                                                            \
+  ".balign 4\n"                                                                                                        \
+  "4: " F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT    \
+      F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT "ldr r0, [sp, #12]\n cmp r12, r0\n bne 4b\n"                                 \
+  "sub r9, r9, r8\n sub r11, r11, r10\n asr r9, r9, #7\n asr r11, r11, #7\n lsl r8, r8, #1\n lsl r10, r10, #1\n"       \
+  "ldr r6, [sp, #16]\n" F8K_SCALE_TWO(ROUND, "r8", "r9") F8K_SCALE_TWO(ROUND, "r10", "r11") "bcc 1b\n"                 \
+  "add sp, #28\n pop {r4-r11, pc}\n"
+
+// One row of a linear, four channels at a time.
+[[gnu::naked, gnu::noinline]] inline void linear_asm(const int32_t* /*stream*/, const LinearArguments* /*arguments*/) {
+  asm volatile(F8K_LINEAR(F8K_ROUND_BY_SIGN));
+}
+
+// The same for a zero point of -128.
+[[gnu::naked, gnu::noinline]] inline void linear_from_least_asm(const int32_t* /*stream*/,
+                                                                const LinearArguments* /*arguments*/) {
+  asm volatile(F8K_LINEAR(F8K_ROUND));
+}
+
+#undef F8K_LOOP_ENTRY
+#undef F8K_ROUND_BY_SIGN
+#undef F8K_ROUND
+#undef F8K_NARROW
 #undef F8K_TWO_PIXELS
-#undef F8K_BLOCK_OF_TWO_PIXELS
-#undef F8K_REQUANTIZE
+#undef F8K_FOUR_K
+#undef F8K_EIGHT_K
+#undef F8K_GEMM_TWO_PIXELS
 #undef F8K_ONE_PIXEL
-#undef F8K_BLOCK_OF_ONE_PIXEL
+#undef F8K_FOUR_CHANNELS
+#undef F8K_FOUR_K_OF_FOUR
+#undef F8K_WIDENED_EIGHT
+#undef F8K_UNWIDENED_FOUR
+#undef F8K_SCALE_TWO
+#undef F8K_LINEAR
 
 }  // namespace dsp
 }  // namespace v0_1

@@ -9,6 +9,7 @@
 #include "isa/dsp/affine.h"
 #include "isa/dsp/depthwise_asm.h"
 #include "isa/dsp/gemm.h"
+#include "isa/dsp/load_asm.h"
 #include "isa/dsp/order.h"
 #include "isa/dsp/pool.h"
 #include "isa/dsp/stream.h"
@@ -51,54 +52,54 @@ struct Dsp : V7m {
   // ---- matrix kernels that read a stream (isa/dsp/stream.h)
 
   static constexpr int32_t kStreamPixels = dsp::kStreamPixels;
-  static constexpr int32_t kStreamRows = dsp::kStreamPixels;
+  static constexpr int32_t kStreamRows = 1;
+  static constexpr bool kLoadsRuns = true;
+
+  static void copy(int8_t* to, const int8_t* from, int32_t bytes) { dsp::copy_asm(to, from, bytes); }
 
   // Widens `bytes` of one pixel's window, from its byte `at` (a multiple of 4), into the buffer of `pixels` pixels. Up
   // to three values beyond `bytes` are written too; their weights are zeros.
   static void load(const int8_t* x, int32_t bytes, int32_t at, int32_t pixel, int32_t pixels, uint32_t* buffer) {
-    uint32_t* to = buffer + at / 4 * 2 * pixels + pixel * 2;
-    const int32_t step = 2 * pixels;
-    for (; bytes >= 8; bytes -= 8, x += 8, to += 2 * step) {
-      widen(word(x, 4), to);
-      widen(word(x + 4, 4), to + step);
+    dsp::load_asm(x, bytes, buffer + at / 2 * pixels + pixel * 2, 8 * pixels);
+  }
+
+  // The same for the windows of `pixels` pixels, `step` bytes apart; `bytes` is a multiple of 4.
+  static void load_run(const int8_t* x, int32_t step, int32_t bytes, int32_t at, int32_t pixels, uint32_t* buffer) {
+    if (pixels == 2) {
+      dsp::load_pair_asm(x, x + step, bytes, buffer + at);
+    } else {
+      load(x, bytes, at, 0, 1, buffer);
     }
-    if (bytes >= 4) {
-      widen(word(x, 4), to);
-      bytes -= 4;
-      x += 4;
-      to += step;
-    }
-    if (bytes > 0) widen(word(x, bytes), to);
   }
 
   // Every channel of 1 or 2 pixels whose windows are in the buffer; y[i]: where pixel i's channels start.
-  static void gemm(const int32_t* stream, const Output& /*out*/, int32_t ins, int32_t pixels, const uint32_t* buffer,
+  static void gemm(const int32_t* stream, const Output& out, int32_t ins, int32_t pixels, const uint32_t* buffer,
                    int8_t* const* y) {
     const int32_t padded = dsp::stream_ins(ins);
-    const dsp::GemmArguments arguments = {stream + stream[0],
-                                          buffer,
-                                          buffer + padded / 2 * pixels,
-                                          y[0],
-                                          y[pixels - 1],
-                                          static_cast<uint32_t>(padded / 8 & 1)};
+    const dsp::GemmArguments arguments = {buffer, buffer + padded / 2 * pixels, y[0], y[pixels - 1], padded / 4};
     ++stream;
-    if (pixels == 2) {
-      dsp::gemm_two_pixels_asm(stream, &arguments);
-    } else {
+    if (pixels == 1) {
       dsp::gemm_one_pixel_asm(stream, &arguments);
+    } else if (out.zero == -128) {
+      dsp::gemm_two_pixels_from_least_asm(stream, &arguments);
+    } else {
+      dsp::gemm_two_pixels_asm(stream, &arguments);
     }
   }
 
-  // `rows` (1 or 2) rows of a linear. scratch: 2 * stream_ins(ins) bytes for each.
-  static void stream_rows(const int32_t* stream, const Output& out, const int8_t* x, int32_t ins, int32_t outs,
-                          int32_t rows, int8_t* scratch, int8_t* y) {
+  // One row of a linear. scratch: two bytes for each input that is widened. y must not lie over x.
+  static void stream_rows(const int32_t* stream, const Output& out, const int8_t* x, int32_t ins, int32_t /*outs*/,
+                          int32_t /*rows*/, int8_t* scratch, int8_t* y) {
     uint32_t* buffer = reinterpret_cast<uint32_t*>(scratch);
-    int8_t* results[kStreamPixels];
-    for (int32_t r = 0; r < rows; ++r) {
-      load(x + r * ins, ins, 0, r, rows, buffer);
-      results[r] = y + r * outs;
+    const int32_t first = dsp::unwidened(ins);
+    const int32_t widened = dsp::linear_ins(ins) - first;
+    load(x + first, ins - first, 0, 0, 1, buffer);
+    const dsp::LinearArguments arguments = {x, x + first, buffer, buffer + widened / 2, y, widened / 8};
+    if (out.zero == -128) {
+      dsp::linear_from_least_asm(stream + 1, &arguments);
+    } else {
+      dsp::linear_asm(stream + 1, &arguments);
     }
-    gemm(stream, out, ins, rows, buffer, results);
   }
 
   // ---- depthwise over planar rows (isa/dsp/depthwise.h)
@@ -151,11 +152,6 @@ struct Dsp : V7m {
   }
 
  private:
-  static void widen(int8x4_t x, uint32_t* to) {
-    to[0] = static_cast<uint32_t>(__sxtb16(x));
-    to[1] = static_cast<uint32_t>(odd_bytes(x));
-  }
-
   // The first `n` <= 4 bytes at p as one word, zeros above.
   static int8x4_t word(const int8_t* p, int32_t n) {
     int8x4_t bits = 0;

@@ -49,6 +49,8 @@ std::optional<Pairs> pair_channels(const Matrix& m) {
   std::vector<int64_t> rest, particular;
   for (int64_t o = 0; o < m.outs; ++o)
     (accumulator_bound(m, o) >= 1 << 23 || has_minus_128(m, o) ? particular : rest).push_back(o);
+  // Those that need a partner take it first.
+  std::ranges::stable_partition(particular, [&](int64_t o) { return accumulator_bound(m, o) < 1 << 23; });
   Pairs pairs;
   while (!particular.empty() && !rest.empty()) {
     pairs.emplace_back(particular.back(), rest.back());
@@ -78,6 +80,7 @@ std::optional<Pairs> pair_channels(const Matrix& m) {
 
 // Which proof fails, or nothing.
 std::string objection(const Matrix& m) {
+  if (m.outs > dsp::kMaxOuts) return fmt::format("{} channels; the stream has room for {}", m.outs, dsp::kMaxOuts);
   for (int64_t o = 0; o < m.outs; ++o) {
     const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
     if (r.multiplier != 0 && (-r.shift < dsp::kMinShift || -r.shift > dsp::kMaxShift))
@@ -88,77 +91,118 @@ std::string objection(const Matrix& m) {
   return "";
 }
 
+// C, for a shift that the scale may have.
+int32_t rounding(const Matrix& m, int32_t shift) { return (1 << (shift - 1)) + *m.zero * (1 << shift); }
+int32_t shift_of(const quant::Rescale& r) { return r.multiplier == 0 ? dsp::kMinShift : -r.shift; }
+
 // multiplier, C, shift
 void write_scale(std::vector<int32_t>& words, const Matrix& m, int64_t o) {
   const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
-  const int32_t shift = r.multiplier == 0 ? dsp::kMinShift : -r.shift;
-  words.insert(words.end(), {r.multiplier, (1 << (shift - 1)) + *m.zero * (1 << shift), shift});
+  words.insert(words.end(), {r.multiplier, rounding(m, shift_of(r)), shift_of(r)});
 }
 
 void read_scale(Matrix& m, int64_t o, const int32_t* scale) {
-  m.rescales[static_cast<size_t>(o)] = {scale[0], scale[0] == 0 ? 0 : -scale[2]};
-  m.zero = (scale[1] - (1 << (scale[2] - 1))) >> scale[2];
+  const int32_t shift = scale[2] & 0xff;
+  m.rescales[static_cast<size_t>(o)] = {scale[0], scale[0] == 0 ? 0 : -shift};
+  m.zero = (scale[1] - (1 << (shift - 1))) >> shift;
 }
 
-// A channel without partner is b: nobody's result goes to the same place, before it.
-void write_pair(std::vector<int32_t>& words, const Matrix& m, int64_t a, int64_t b) {
+// Blocks of `pairs` pairs of channels side by side, their inputs padded to `ins`.
+struct Layout {
+  int32_t ins, pairs;
+
+  int32_t words() const { return pairs * dsp::pair_words(ins); }
+  // Word of a block that holds input k of pair i in its halfword halfword_of(k) % 2.
+  int32_t weight(int32_t i, int32_t k) const { return pairs * (dsp::kPairHead + dsp::halfword_of(k) / 2) + i; }
+  int32_t scale(int32_t i) const { return pairs * (dsp::kPairHead + ins / 2) + i * dsp::kPairTail; }
+};
+
+Layout pixels_layout(int64_t ins) { return {dsp::stream_ins(static_cast<int32_t>(ins)), 1}; }
+Layout rows_layout(int64_t ins) { return {dsp::linear_ins(static_cast<int32_t>(ins)), 2}; }
+
+// Writes pair i of the block. Nobody's results go to the place of channel `place`, and are overwritten there.
+void write_pair(int32_t* block, const Layout& layout, int32_t i, const Matrix& m, int64_t a, int64_t b, int64_t place) {
   const auto sum = [&](int64_t o) { return o == kNobody ? 0u : static_cast<uint32_t>(m.sums[static_cast<size_t>(o)]); };
-  words.push_back(static_cast<int32_t>(sum(a)));
-  words.push_back(static_cast<int32_t>(256 * sum(b) + sum(a)));
-  std::vector<uint16_t> halves(static_cast<size_t>(dsp::stream_ins(static_cast<int32_t>(m.ins))));
-  for (int64_t k = 0; k < m.ins; ++k) {
-    const int32_t low = a == kNobody ? 0 : row(m, a)[k];
-    halves[static_cast<size_t>(dsp::halfword_of(static_cast<int32_t>(k)))] =
-        static_cast<uint16_t>(256 * row(m, b)[k] + low);
+  block[2 * i] = static_cast<int32_t>(sum(a));
+  block[2 * i + 1] = static_cast<int32_t>(256 * sum(b) + sum(a));
+  for (int32_t k = 0; k < m.ins; ++k) {
+    const auto weight = [&](int64_t o) { return o == kNobody ? 0 : row(m, o)[k]; };
+    const auto half = static_cast<uint16_t>(256 * weight(b) + weight(a));
+    int32_t& word = block[layout.weight(i, k)];
+    word = static_cast<int32_t>(static_cast<uint32_t>(word) | uint32_t{half} << (dsp::halfword_of(k) % 2 * 16));
   }
-  for (size_t i = 0; i < halves.size(); i += 2)
-    words.push_back(static_cast<int32_t>(halves[i] | static_cast<uint32_t>(halves[i + 1]) << 16));
-  for (int64_t o : {a == kNobody ? b : a, b}) {
+  int32_t* scale = block + layout.scale(i);
+  for (int64_t channel : {a, b}) {
+    const int64_t o = channel == kNobody ? place : channel;
+    std::vector<int32_t> words;
     write_scale(words, m, o);
-    words.push_back(static_cast<int32_t>(o));
+    words[2] += static_cast<int32_t>(o) << dsp::kChannelShift;
+    scale = std::ranges::copy(words, scale).out;
   }
 }
 
-int64_t buffer_bytes(int64_t ins, int64_t /*outs*/, int64_t pixels) {
-  return std::min<int64_t>(pixels, dsp::kStreamPixels) * 2 * dsp::stream_ins(static_cast<int32_t>(ins));
+void read_pair(Matrix& m, const int32_t* block, const Layout& layout, int32_t i) {
+  for (int32_t half : {0, 1}) {
+    const int32_t* scale = block + layout.scale(i) + 3 * half;
+    const int64_t o = scale[2] >> dsp::kChannelShift;
+    const auto low_sum = static_cast<uint32_t>(block[2 * i]);
+    const auto high_sum = static_cast<int32_t>(static_cast<uint32_t>(block[2 * i + 1]) - low_sum) >> 8;
+    m.sums[static_cast<size_t>(o)] = half == 0 ? block[2 * i] : high_sum;
+    read_scale(m, o, scale);
+    for (int32_t k = 0; k < m.ins; ++k) {
+      const auto word = static_cast<uint32_t>(block[layout.weight(i, k)]);
+      const auto h = static_cast<int16_t>(word >> (dsp::halfword_of(k) % 2 * 16));
+      const auto low = static_cast<int8_t>(h & 0xff);
+      m.weights[static_cast<size_t>(o * m.ins + k)] = half == 0 ? low : static_cast<int8_t>((h - low) >> 8);
+    }
+  }
 }
 
-Stream pack_matrix(const Matrix& m) {
+Stream pack_matrix(const Matrix& m, const Layout& layout) {
   Stream stream;
   stream.why_not = objection(m);
   if (!stream.why_not.empty()) return stream;
-  const auto pairs = pair_channels(m);
+  auto pairs = pair_channels(m);
   if (!pairs) {
     stream.why_not = "a channel can accumulate 2^23 and has no partner whose weights fit beside its own";
     return stream;
   }
-  stream.words.push_back(1 + static_cast<int32_t>(pairs->size()) * dsp::pair_words(static_cast<int32_t>(m.ins)));
-  for (const auto& [a, b] : *pairs) write_pair(stream.words, m, a, b);
+  // Nobody is written over by who comes later in the same block.
+  if (pairs->size() % static_cast<size_t>(layout.pairs) != 0) pairs->insert(pairs->end() - 1, {kNobody, kNobody});
+  stream.words.resize(1 + pairs->size() / static_cast<size_t>(layout.pairs) * static_cast<size_t>(layout.words()));
+  stream.words[0] = static_cast<int32_t>(stream.words.size());
+  for (size_t p = 0; p < pairs->size(); ++p) {
+    const auto [block, i] = std::div(static_cast<int32_t>(p), layout.pairs);
+    const int64_t place = (*pairs)[p].second == kNobody ? (*pairs)[p + 1].second : (*pairs)[p].second;
+    write_pair(stream.words.data() + 1 + block * layout.words(), layout, i, m, (*pairs)[p].first, (*pairs)[p].second,
+               place);
+  }
+  stream.words.back() |= dsp::kLastPair;
   return stream;
 }
 
-Matrix unpack_matrix(const int32_t* words, int64_t outs, int64_t ins) {
+Matrix unpack_matrix(const int32_t* words, int64_t outs, int64_t ins, const Layout& layout) {
   Matrix m = empty_matrix(outs, ins);
   const int32_t* end = words + words[0];
-  for (++words; words != end; words += dsp::pair_words(static_cast<int32_t>(ins))) {
-    const int32_t* weights = words + dsp::kStreamHead;
-    const int32_t* tail = weights + dsp::stream_ins(static_cast<int32_t>(ins)) / 2;
-    const auto read = [&](int32_t half, const int32_t* scale) {
-      const int64_t o = scale[3];
-      const auto high = static_cast<int32_t>(static_cast<uint32_t>(words[1]) - static_cast<uint32_t>(words[0])) >> 8;
-      m.sums[static_cast<size_t>(o)] = half == 0 ? words[0] : high;
-      read_scale(m, o, scale);
-      for (int32_t k = 0; k < ins; ++k) {
-        const int32_t place = dsp::halfword_of(k);
-        const auto h = static_cast<int16_t>(static_cast<uint32_t>(weights[place / 2]) >> (place % 2 * 16));
-        const auto low = static_cast<int8_t>(h & 0xff);
-        m.weights[static_cast<size_t>(o * ins + k)] = half == 0 ? low : static_cast<int8_t>((h - low) >> 8);
-      }
-    };
-    read(0, tail);
-    read(1, tail + 4);
-  }
+  for (++words; words != end; words += layout.words())
+    for (int32_t i = 0; i < layout.pairs; ++i) read_pair(m, words, layout, i);
   return m;
+}
+
+int64_t buffer_bytes(int64_t ins, int64_t, int64_t pixels) {
+  return std::min<int64_t>(pixels, dsp::kStreamPixels) * 2 * pixels_layout(ins).ins;
+}
+Stream pack_pixels(const Matrix& m) { return pack_matrix(m, pixels_layout(m.ins)); }
+Matrix unpack_pixels(const int32_t* words, int64_t outs, int64_t ins) {
+  return unpack_matrix(words, outs, ins, pixels_layout(ins));
+}
+
+int64_t rows_buffer_bytes(int64_t ins, int64_t, int64_t) {
+  return 2 * (rows_layout(ins).ins - dsp::unwidened(static_cast<int32_t>(ins)));
+}
+Stream pack_rows(const Matrix& m) { return pack_matrix(m, rows_layout(m.ins)); }
+Matrix unpack_rows(const int32_t* words, int64_t outs, int64_t ins) {
+  return unpack_matrix(words, outs, ins, rows_layout(ins));
 }
 
 // Output channels in the order of their records.
@@ -219,7 +263,7 @@ DepthwiseBlocks depthwise_blocks(const DepthwiseKernel& kernel) {
 
 }  // namespace
 
-const StreamFormat kDspStreams = {buffer_bytes,  pack_matrix,    unpack_matrix,    buffer_bytes,    pack_matrix,
-                                  unpack_matrix, pack_depthwise, unpack_depthwise, depthwise_blocks};
+const StreamFormat kDspStreams = {buffer_bytes, pack_pixels,    unpack_pixels,    rows_buffer_bytes, pack_rows,
+                                  unpack_rows,  pack_depthwise, unpack_depthwise, depthwise_blocks};
 
 }  // namespace fold8::target

@@ -1,0 +1,60 @@
+// What the DSP matrix kernels do before they multiply: bytes copied, and widened to int16 in the order that SXTB16
+// unpacks them in: for each four k, (k0, k2), (k1, k3). Naked functions; words are loaded at any address.
+#pragma once
+
+#include <stdint.h>
+
+namespace f8k {
+inline namespace v0_1 {
+namespace dsp {
+
+[[gnu::naked, gnu::noinline]] inline void copy_asm(int8_t* /*to*/, const int8_t* /*from*/, int32_t /*bytes*/) {
+  asm volatile(
+      ".syntax unified\n"
+      "subs r2, #4\n blt 2f\n"
+      "1: ldr r3, [r1], #4\n str r3, [r0], #4\n subs r2, #4\n bge 1b\n"
+      "2: adds r2, #4\n beq 4f\n"
+      "3: ldrb r3, [r1], #1\n strb r3, [r0], #1\n subs r2, #1\n bne 3b\n"
+      "4: bx lr\n");
+}
+
+#define F8K_WIDEN(x, even, odd) "sxtb16 " odd ", " x ", ror #8\n sxtb16 " even ", " x "\n"
+
+// `bytes` of one window, each four of them to `step` bytes behind the four before. Of a last one to three the missing
+// ones count as zeros.
+[[gnu::naked, gnu::noinline]] inline void load_asm(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*to*/,
+                                                   int32_t /*step*/) {
+  asm volatile(
+      ".syntax unified\n"
+      "push {r4-r7}\n subs r1, #8\n blt 2f\n"
+      "1: ldr r4, [r0], #4\n ldr r6, [r0], #4\n" F8K_WIDEN("r4", "r4", "r5") F8K_WIDEN("r6", "r6", "r7")
+      "strd r4, r5, [r2]\n add r2, r3\n strd r6, r7, [r2]\n add r2, r3\n subs r1, #8\n bge 1b\n"
+      "2: adds r1, #8\n beq 5f\n subs r1, #4\n blt 3f\n"
+      "ldr r4, [r0], #4\n" F8K_WIDEN("r4", "r4", "r5") "strd r4, r5, [r2]\n add r2, r3\n cmp r1, #0\n beq 5f\n"
+      "sub r1, #4\n"
+      "3: adds r1, #4\n movs r4, #0\n"
+      "4: subs r1, #1\n ldrb r5, [r0, r1]\n orr r4, r5, r4, lsl #8\n bne 4b\n"
+      F8K_WIDEN("r4", "r4", "r5") "strd r4, r5, [r2]\n"
+      "5: pop {r4-r7}\n bx lr\n");
+}
+
+// Two windows at once, `bytes` of each, a multiple of 4; their words alternate.
+[[gnu::naked, gnu::noinline]] inline void load_pair_asm(const int8_t* /*x0*/, const int8_t* /*x1*/, int32_t /*bytes*/,
+                                                        uint32_t* /*to*/) {
+  asm volatile(
+      ".syntax unified\n"
+      "push {r4-r7}\n subs r2, #8\n blt 2f\n"
+      "1: ldr r4, [r0], #4\n ldr r6, [r1], #4\n" F8K_WIDEN("r4", "r4", "r5") F8K_WIDEN("r6", "r6", "r7")
+      "stm r3!, {r4-r7}\n"
+      "ldr r4, [r0], #4\n ldr r6, [r1], #4\n" F8K_WIDEN("r4", "r4", "r5") F8K_WIDEN("r6", "r6", "r7")
+      "stm r3!, {r4-r7}\n subs r2, #8\n bge 1b\n"
+      "2: adds r2, #8\n beq 3f\n"
+      "ldr r4, [r0]\n ldr r6, [r1]\n" F8K_WIDEN("r4", "r4", "r5") F8K_WIDEN("r6", "r6", "r7") "stm r3!, {r4-r7}\n"
+      "3: pop {r4-r7}\n bx lr\n");
+}
+
+#undef F8K_WIDEN
+
+}  // namespace dsp
+}  // namespace v0_1
+}  // namespace f8k
