@@ -18,6 +18,7 @@ struct PlanarShape {
   int32_t kernel_h, kernel_w, stride, dilation;  // stride and dilation of columns
   int32_t outputs;                               // pixels of an output row
   int32_t pixel_out, channel_out, row_out;       // bytes between neighbouring results
+  int32_t pixel_channels;                        // of a pixel: a block is some of them
 };
 
 }  // namespace v0_1

@@ -21,18 +21,25 @@ Matrix matrix(const std::vector<int8_t>& weights, const std::vector<int32_t>& bo
   return m;
 }
 
+void expect_reads_back(const Matrix& m, const Stream& stream, const Matrix& back) {
+  EXPECT_EQ(stream.words[0], static_cast<int32_t>(stream.words.size()));
+  EXPECT_EQ(back.weights, m.weights);
+  EXPECT_EQ(back.sums, m.sums);
+  EXPECT_EQ(back.zero, m.zero);
+}
+
+// As rows: two channels in a halfword.
 void expect_packs(const Matrix& m, const std::string& why_not) {
-  for (const auto& [pack, unpack] :
-       {std::pair{kDspStreams.pack, kDspStreams.unpack}, std::pair{kDspStreams.pack_rows, kDspStreams.unpack_rows}}) {
-    const Stream stream = pack(m);
-    EXPECT_EQ(stream.why_not, why_not);
-    if (!why_not.empty()) continue;
-    EXPECT_EQ(stream.words[0], static_cast<int32_t>(stream.words.size()));
-    const Matrix back = unpack(stream.words.data(), m.outs, m.ins);
-    EXPECT_EQ(back.weights, m.weights);
-    EXPECT_EQ(back.sums, m.sums);
-    EXPECT_EQ(back.zero, m.zero);
-  }
+  const Stream stream = kDspStreams.pack_rows(m);
+  EXPECT_EQ(stream.why_not, why_not);
+  if (why_not.empty()) expect_reads_back(m, stream, kDspStreams.unpack_rows(stream.words.data(), m.outs, m.ins));
+}
+
+// As pixels: widened or not.
+bool is_widened(const Matrix& m) {
+  const Stream stream = kDspStreams.pack(m);
+  expect_reads_back(m, stream, kDspStreams.unpack(stream.words.data(), m.outs, m.ins));
+  return stream.words[1] == 1;
 }
 
 TEST(DspStream, OneChannelOfAPairStaysBelow2To23) {
@@ -62,6 +69,12 @@ TEST(DspStream, HalfwordsHoldMinus128BesideWhatFits) {
   expect_packs(matrix({-128, 0, -128}, {k23, k23 - 1, 70000}), "");  // 0 above the first, the last alone
   expect_packs(matrix({-128, -128}, {k23, 70000}),
                "a channel can accumulate 2^23 and has no partner whose weights fit beside its own");
+}
+
+TEST(DspStream, FewWeightsAreWidened) {
+  EXPECT_TRUE(is_widened(matrix(std::vector<int8_t>(256, 3), std::vector<int32_t>(256, 5000))));
+  EXPECT_FALSE(is_widened(matrix(std::vector<int8_t>(257, 3), std::vector<int32_t>(257, 5000))));
+  EXPECT_TRUE(is_widened(matrix({-128, -128, 127}, {k23, k30 - 1, k23})));  // no partner to fit
 }
 
 }  // namespace

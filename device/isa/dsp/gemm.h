@@ -48,14 +48,23 @@ struct LinearArguments {
 #define F8K_FOUR_K(w0, w1) "ldm r12!, {r4-r7}\n" F8K_TWO_PIXELS(w0, "r4", "r6") F8K_TWO_PIXELS(w1, "r5", "r7")
 #define F8K_EIGHT_K "ldm lr!, {r0-r3}\n" F8K_FOUR_K("r0", "r1") F8K_FOUR_K("r2", "r3")  // 23 * 4 bytes
 
+// sp: buffer, buffer_end, y0, y1. r8, r9: a and b of pixel 0, doubled; r10, r11: of pixel 1.
+#define F8K_FINISH_TWO_PIXELS(ROUND) \
+  "ldm lr!, {r0-r5}\n ldrd r6, r7, [sp, #8]\n"                                                                         \
+  ROUND("r8", "r0", "r1") ROUND("r10", "r0", "r1") ROUND("r9", "r3", "r4") ROUND("r11", "r3", "r4")                    \
+  F8K_NARROW("r8", "r2") F8K_NARROW("r10", "r2") F8K_NARROW("r9", "r5") F8K_NARROW("r11", "r5")                        \
+  "lsr r2, r2, #9\n strb r8, [r6, r2]\n strb r10, [r7, r2]\n"                                                          \
+  "lsrs r5, r5, #9\n strb r9, [r6, r5]\n strb r11, [r7, r5]\n bcc 1b\n"                                                \
+  "add sp, #28\n pop {r4-r11, pc}\n"
+
 #define F8K_GEMM_TWO_PIXELS(ROUND) \
   ".syntax unified\n"                                                                                                  \
   "push {r4-r11, lr}\n sub sp, #28\n mov lr, r0\n"                                                                     \
-  "ldm r1, {r2-r6}\n stm sp, {r2-r5}\n lsr r7, r6, #1\n" /* sp: buffer, buffer_end, y0, y1, entries */                 \
+  "ldm r1, {r2-r6}\n stm sp, {r2-r5}\n lsr r7, r6, #1\n"                                                              \
   F8K_LOOP_ENTRY("r8", "r7", "3", "92", "3f", "r9")                                                                    \
   "cbnz r7, 0f\n adr r8, 4f\n orr r8, r8, #1\n"                                                                        \
   "0: mov r9, r8\n tst r6, #1\n beq 0f\n adr r9, 2f\n orr r9, r9, #1\n"                                                \
-  "0: strd r9, r8, [sp, #16]\n"                                                                                        \
+  "0: strd r9, r8, [sp, #16]\n" /* entries: of a pair, and behind four k that are no eight */                          \
   "1: ldm lr!, {r8, r9}\n ldr r12, [sp]\n mov r10, r8\n mov r11, r9\n ldr pc, [sp, #16]\n"                             \
   ".balign 4\n"                                                                                                        \
   "2: ldm lr!, {r0, r1}\n" F8K_FOUR_K("r0", "r1") "ldr pc, [sp, #20]\n"                                                \
@@ -63,12 +72,7 @@ struct LinearArguments {
   "3: " F8K_EIGHT_K F8K_EIGHT_K F8K_EIGHT_K F8K_EIGHT_K "ldr r0, [sp, #4]\n cmp r12, r0\n bne 3b\n"                    \
   ".balign 4\n"                                                                                                        \
   "4: sub r9, r9, r8\n sub r11, r11, r10\n asr r9, r9, #7\n asr r11, r11, #7\n lsl r8, r8, #1\n lsl r10, r10, #1\n"    \
-  "ldm lr!, {r0-r5}\n ldrd r6, r7, [sp, #8]\n"                                                                         \
-  ROUND("r8", "r0", "r1") ROUND("r10", "r0", "r1") ROUND("r9", "r3", "r4") ROUND("r11", "r3", "r4")                    \
-  F8K_NARROW("r8", "r2") F8K_NARROW("r10", "r2") F8K_NARROW("r9", "r5") F8K_NARROW("r11", "r5")                        \
-  "lsr r2, r2, #9\n strb r8, [r6, r2]\n strb r10, [r7, r2]\n"                                                          \
-  "lsrs r5, r5, #9\n strb r9, [r6, r5]\n strb r11, [r7, r5]\n bcc 1b\n"                                                \
-  "add sp, #28\n pop {r4-r11, pc}\n"
+  F8K_FINISH_TWO_PIXELS(ROUND)
 
 // Two pixels by all channel pairs of the stream. arguments->buffer: for each four k, pixel 0's (k0, k2), (k1, k3) as
 // int16, then pixel 1's. y0, y1: where the pixels' channels start.
@@ -83,27 +87,63 @@ struct LinearArguments {
   asm volatile(F8K_GEMM_TWO_PIXELS(F8K_ROUND));
 }
 
+#define F8K_WIDENED_FOUR_K                                                                          \
+  "ldm r12!, {r4-r7}\n ldm lr!, {r0-r3}\n"                                                          \
+  "smlad r8, r0, r4, r8\n smlad r9, r2, r4, r9\n smlad r10, r0, r6, r10\n smlad r11, r2, r6, r11\n" \
+  "smlad r8, r1, r5, r8\n smlad r9, r3, r5, r9\n smlad r10, r1, r7, r10\n smlad r11, r3, r7, r11\n"  // 10 * 4 bytes
+#define F8K_GEMM_WIDENED(ROUND) \
+  ".syntax unified\n"                                                                                                  \
+  "push {r4-r11, lr}\n sub sp, #28\n mov lr, r0\n"                                                                     \
+  "ldm r1, {r2-r6}\n stm sp, {r2-r5}\n" F8K_LOOP_ENTRY("r8", "r6", "7", "40", "2f", "r9") "str r8, [sp, #16]\n"       \
+  "1: ldm lr!, {r8, r9}\n ldr r12, [sp]\n mov r10, r8\n mov r11, r9\n ldr pc, [sp, #16]\n"                             \
+  ".balign 4\n"                                                                                                        \
+  "2: " F8K_WIDENED_FOUR_K F8K_WIDENED_FOUR_K F8K_WIDENED_FOUR_K F8K_WIDENED_FOUR_K F8K_WIDENED_FOUR_K                 \
+  F8K_WIDENED_FOUR_K F8K_WIDENED_FOUR_K F8K_WIDENED_FOUR_K "ldr r0, [sp, #4]\n cmp r12, r0\n bne 2b\n"                \
+  F8K_FINISH_TWO_PIXELS(ROUND)
+
+// Two pixels by a stream of widened weights.
+[[gnu::naked, gnu::noinline]] inline void gemm_widened_asm(const int32_t* /*stream*/,
+                                                           const GemmArguments* /*arguments*/) {
+  asm volatile(F8K_GEMM_WIDENED(F8K_ROUND_BY_SIGN));
+}
+[[gnu::naked, gnu::noinline]] inline void gemm_widened_from_least_asm(const int32_t* /*stream*/,
+                                                                      const GemmArguments* /*arguments*/) {
+  asm volatile(F8K_GEMM_WIDENED(F8K_ROUND));
+}
+
 #define F8K_ONE_PIXEL(w, a) "smlad r9, " w ", " a ", r9\n sxtb16 " w ", " w "\n smlad r8, " w ", " a ", r8\n"
+
+// sp: buffer, buffer_end, y0.
+#define F8K_ENTER_ONE_PIXEL                           \
+  ".syntax unified\n"                                 \
+  "push {r4-r11, lr}\n sub sp, #12\n mov lr, r0\n"    \
+  "ldm r1, {r2-r6}\n stm sp, {r2-r4}\n mov r11, r6\n" \
+  "1: ldm lr!, {r8, r9}\n ldrd r12, r10, [sp]\n"
+#define F8K_SCALE_ONE_PIXEL \
+  "ldm lr!, {r0-r5}\n ldr r7, [sp, #8]\n"                                                               \
+  F8K_ROUND_BY_SIGN("r8", "r0", "r1") F8K_NARROW("r8", "r2")                                            \
+  F8K_ROUND_BY_SIGN("r9", "r3", "r4") F8K_NARROW("r9", "r5")                                            \
+  "lsr r2, r2, #9\n strb r8, [r7, r2]\n lsrs r5, r5, #9\n strb r9, [r7, r5]\n bcc 1b\n"                \
+  "add sp, #12\n pop {r4-r11, pc}\n"
 
 // One pixel: what a row of an odd number of pixels ends with. arguments->buffer: for each four k, (k0, k2), (k1, k3) as
 // int16. y1 is not used.
 [[gnu::naked, gnu::noinline]] inline void gemm_one_pixel_asm(const int32_t* /*stream*/,
                                                              const GemmArguments* /*arguments*/) {
   asm volatile(
-      ".syntax unified\n"
-      "push {r4-r11, lr}\n sub sp, #20\n mov lr, r0\n"
-      "ldm r1, {r2-r6}\n stm sp, {r2-r6}\n"          // sp: buffer, buffer_end, y0, y1, fours
-      "1: ldm lr!, {r8, r9}\n ldr r12, [sp]\n ldrd r10, r7, [sp, #4]\n ldr r6, [sp, #16]\n"
-      "tst r6, #1\n bne 3f\n"
+      F8K_ENTER_ONE_PIXEL
+      "tst r11, #1\n bne 3f\n"
       "2: ldm lr!, {r0, r1}\n ldm r12!, {r4, r5}\n" F8K_ONE_PIXEL("r0", "r4") F8K_ONE_PIXEL("r1", "r5")
       "3: ldm lr!, {r0, r1}\n ldm r12!, {r4, r5}\n" F8K_ONE_PIXEL("r0", "r4") F8K_ONE_PIXEL("r1", "r5")
       "cmp r12, r10\n bne 2b\n"
-      "sub r9, r9, r8\n asr r9, r9, #7\n lsl r8, r8, #1\n"
-      "ldm lr!, {r0-r5}\n"
-      F8K_ROUND_BY_SIGN("r8", "r0", "r1") F8K_NARROW("r8", "r2")
-      F8K_ROUND_BY_SIGN("r9", "r3", "r4") F8K_NARROW("r9", "r5")
-      "lsr r2, r2, #9\n strb r8, [r7, r2]\n lsrs r5, r5, #9\n strb r9, [r7, r5]\n bcc 1b\n"
-      "add sp, #20\n pop {r4-r11, pc}\n");
+      "sub r9, r9, r8\n asr r9, r9, #7\n lsl r8, r8, #1\n" F8K_SCALE_ONE_PIXEL);
+}
+[[gnu::naked, gnu::noinline]] inline void gemm_one_pixel_widened_asm(const int32_t* /*stream*/,
+                                                                     const GemmArguments* /*arguments*/) {
+  asm volatile(F8K_ENTER_ONE_PIXEL
+               "2: ldm lr!, {r0-r3}\n ldm r12!, {r4, r5}\n"
+               "smlad r8, r0, r4, r8\n smlad r9, r2, r4, r9\n smlad r8, r1, r5, r8\n smlad r9, r3, r5, r9\n"
+               "cmp r12, r10\n bne 2b\n" F8K_SCALE_ONE_PIXEL);
 }
 
 #define F8K_FOUR_CHANNELS(w, v, a)                                         \
@@ -156,7 +196,12 @@ struct LinearArguments {
 #undef F8K_FOUR_K
 #undef F8K_EIGHT_K
 #undef F8K_GEMM_TWO_PIXELS
+#undef F8K_FINISH_TWO_PIXELS
+#undef F8K_WIDENED_FOUR_K
+#undef F8K_GEMM_WIDENED
 #undef F8K_ONE_PIXEL
+#undef F8K_ENTER_ONE_PIXEL
+#undef F8K_SCALE_ONE_PIXEL
 #undef F8K_FOUR_CHANNELS
 #undef F8K_FOUR_K_OF_FOUR
 #undef F8K_WIDENED_EIGHT

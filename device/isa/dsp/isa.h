@@ -77,13 +77,15 @@ struct Dsp : V7m {
                    int8_t* const* y) {
     const int32_t padded = dsp::stream_ins(ins);
     const dsp::GemmArguments arguments = {buffer, buffer + padded / 2 * pixels, y[0], y[pixels - 1], padded / 4};
-    ++stream;
+    const bool widened = stream[1] != 0;
+    stream += dsp::kStreamHead;
     if (pixels == 1) {
-      dsp::gemm_one_pixel_asm(stream, &arguments);
+      widened ? dsp::gemm_one_pixel_widened_asm(stream, &arguments) : dsp::gemm_one_pixel_asm(stream, &arguments);
     } else if (out.zero == -128) {
-      dsp::gemm_two_pixels_from_least_asm(stream, &arguments);
+      widened ? dsp::gemm_widened_from_least_asm(stream, &arguments)
+              : dsp::gemm_two_pixels_from_least_asm(stream, &arguments);
     } else {
-      dsp::gemm_two_pixels_asm(stream, &arguments);
+      widened ? dsp::gemm_widened_asm(stream, &arguments) : dsp::gemm_two_pixels_asm(stream, &arguments);
     }
   }
 
@@ -96,9 +98,9 @@ struct Dsp : V7m {
     load(x + first, ins - first, 0, 0, 1, buffer);
     const dsp::LinearArguments arguments = {x, x + first, buffer, buffer + widened / 2, y, widened / 8};
     if (out.zero == -128) {
-      dsp::linear_from_least_asm(stream + 1, &arguments);
+      dsp::linear_from_least_asm(stream + dsp::kStreamHead, &arguments);
     } else {
-      dsp::linear_asm(stream + 1, &arguments);
+      dsp::linear_asm(stream + dsp::kStreamHead, &arguments);
     }
   }
 
@@ -109,46 +111,23 @@ struct Dsp : V7m {
   static constexpr int32_t planar_row_bytes(int32_t columns) { return dsp::planar_row_bytes(columns); }
 
   static void planar(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {
-    const int32_t plane = dsp::plane_bytes(p.columns);
-    const int32_t left = x == nullptr ? p.columns : p.left;
-    const int32_t inside = x == nullptr ? 0 : p.inside;
-    int16_t* row = reinterpret_cast<int16_t*>(to);
-    for (int32_t c = 0; c < channels; ++c) {
-      int16_t* columns = row + c * plane / 2;
-      for (int32_t i = 0; i < left; ++i) columns[i] = static_cast<int16_t>(p.zero);
-      for (int32_t i = left + inside; i < p.columns; ++i) columns[i] = static_cast<int16_t>(p.zero);
+    const int32_t missing = kDepthwiseChannels - channels;
+    if (x == nullptr || p.inside == 0) {
+      dsp::fill_asm(to, p.zero, dsp::planar_row_bytes(p.columns));
+    } else if (p.left <= 1 && p.pixel_channels >= kDepthwiseChannels) {
+      dsp::planar_asm(x - missing, to, &p, dsp::plane_bytes(p.columns));  // a pixel has channels before a short block
+    } else {
+      planar_pixels(p, x, channels, to);
     }
-    if (inside == 0) return;
-    row += left;
-    if (channels < kDepthwiseChannels) return planar_pixels(p, x, inside, channels, plane, row);
-    const int32_t before = left % 2;  // pixels before the first whole word
-    const int32_t pairs = (inside - before) / 2;
-    planar_pixels(p, x, before, channels, plane, row);
-    if (pairs > 0) dsp::planar_pairs_asm(x + before * p.pixel_in, p.pixel_in, row + before, plane, pairs);
-    const int32_t done = before + 2 * pairs;
-    planar_pixels(p, x + done * p.pixel_in, inside - done, channels, plane, row + done);
   }
 
   // One output row of `channels` channels; returns the end of their records. places: of the kernel's rows.
-  static const int32_t* depthwise_row(const PlanarShape& p, const Output& /*out*/, const int32_t* record,
-                                      int32_t channels, const int8_t* planar, const int32_t* places, int8_t* work,
-                                      int8_t* y) {
-    const int32_t plane = dsp::plane_bytes(p.columns);
-    const int32_t weights = p.kernel_h * dsp::depthwise_pairs(p.kernel_w, p.dilation);
-    int32_t* sums = reinterpret_cast<int32_t*>(work);
-    const int32_t* sums_end = sums + (p.outputs + 1) / 2 * 2;
-    const bool is_3x3 = p.kernel_h == 3 && p.kernel_w == 3 && p.dilation == 1;
-    for (int32_t c = 0; c < channels; ++c, planar += plane, record += weights + 4, y += p.channel_out) {
-      if (is_3x3 && p.stride == 1) {
-        dsp::sums_3x3_stride_1_asm(record, places, planar, sums, sums_end);
-      } else if (is_3x3 && p.stride == 2) {
-        dsp::sums_3x3_stride_2_asm(record, places, planar, sums, sums_end);
-      } else {
-        depthwise_sums(p, record, places, planar, sums);
-      }
-      dsp::requantize_row_asm(sums, p.outputs, y, record + weights + 1, p.pixel_out);
-    }
-    return record;
+  static const int32_t* depthwise_row(const PlanarShape& p, const Output& out, const int32_t* record, int32_t channels,
+                                      const int8_t* planar, const int32_t* places, int8_t* /*work*/, int8_t* y) {
+    planar += (kDepthwiseChannels - channels) * dsp::plane_bytes(p.columns);
+    if (!dsp::is_3x3(p.kernel_h, p.kernel_w, p.dilation)) return depthwise_any(p, record, channels, planar, places, y);
+    return p.stride <= 2 ? depthwise_3x3(p, out.zero, record, channels, planar, places, y)
+                         : depthwise_3x3_singly(p, record, channels, planar, places, y);
   }
 
  private:
@@ -163,26 +142,81 @@ struct Dsp : V7m {
     return bits;
   }
 
-  static void planar_pixels(const PlanarShape& p, const int8_t* x, int32_t pixels, int32_t channels, int32_t plane,
-                            int16_t* to) {
-    for (; pixels > 0; --pixels, x += p.pixel_in, ++to)
-      for (int32_t c = 0; c < channels; ++c) to[c * plane / 2] = x[c];
+  // A planar row whose pixels lie behind any padding, or have too few channels to be read as words.
+  [[gnu::noinline]] static void planar_pixels(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {
+    const int32_t plane = dsp::plane_bytes(p.columns);
+    dsp::fill_asm(to, p.zero, dsp::planar_row_bytes(p.columns));
+    to += (kDepthwiseChannels - channels) * plane + 2 * p.left;
+    for (int32_t i = 0; i < p.inside; ++i, x += p.pixel_in, to += 2)
+      for (int32_t c = 0; c < channels; ++c) reinterpret_cast<int16_t*>(to + c * plane)[0] = x[c];
   }
 
-  // Sums of any kernel, along a row of one channel.
-  static void depthwise_sums(const PlanarShape& p, const int32_t* record, const int32_t* places, const int8_t* plane,
-                             int32_t* sums) {
-    const int32_t pairs = dsp::depthwise_pairs(p.kernel_w, p.dilation);
-    const int32_t step = p.dilation == 1 ? 4 : 2 * p.dilation;  // bytes between pairs of columns
-    for (int32_t ox = 0; ox < p.outputs; ++ox, plane += 2 * p.stride) {
-      const int32_t* weights = record;
-      int32_t sum = record[p.kernel_h * pairs];
-      for (int32_t ky = 0; ky < p.kernel_h; ++ky) {
-        const int8_t* columns = plane + places[ky];
-        for (int32_t i = 0; i < pairs; ++i, columns += step) sum = __smlad(word(columns, 4), *weights++, sum);
-      }
-      sums[ox] = sum;
+  // Not inlined, as the others below: each has arguments on the stack.
+  [[gnu::noinline]] static const int32_t* depthwise_3x3(const PlanarShape& p, int32_t zero, const int32_t* record,
+                                                        int32_t channels, const int8_t* planar, const int32_t* places,
+                                                        int8_t* y) {
+    dsp::DepthwiseArguments arguments = {{planar + places[0], planar + places[1], planar + places[2]},
+                                         dsp::plane_bytes(p.columns),
+                                         record,
+                                         y,
+                                         p.channel_out,
+                                         channels,
+                                         p.outputs / 2,
+                                         p.outputs % 2,
+                                         p.pixel_out};
+    if (p.stride == 1) {
+      zero == -128 ? dsp::depthwise_3x3_stride_1_from_least_asm(&arguments)
+                   : dsp::depthwise_3x3_stride_1_asm(&arguments);
+    } else {
+      zero == -128 ? dsp::depthwise_3x3_stride_2_from_least_asm(&arguments)
+                   : dsp::depthwise_3x3_stride_2_asm(&arguments);
     }
+    return arguments.record;
+  }
+
+  // Under larger strides each result is a row of its own.
+  [[gnu::noinline]] static const int32_t* depthwise_3x3_singly(const PlanarShape& p, const int32_t* record,
+                                                               int32_t channels, const int8_t* planar,
+                                                               const int32_t* places, int8_t* y) {
+    dsp::DepthwiseArguments single = {{planar + places[0], planar + places[1], planar + places[2]},
+                                      dsp::plane_bytes(p.columns),
+                                      record,
+                                      y,
+                                      p.channel_out,
+                                      channels,
+                                      0,
+                                      1,
+                                      p.pixel_out};
+    for (int32_t left = p.outputs;; --left) {
+      dsp::depthwise_3x3_stride_1_asm(&single);
+      if (left == 1) return single.record;
+      for (const int8_t*& columns : single.rows) columns += 2 * p.stride - channels * single.plane;
+      single.record = record;
+      single.y += p.pixel_out - channels * p.channel_out;
+      single.channels = channels;
+    }
+  }
+
+  [[gnu::noinline]] static const int32_t* depthwise_any(const PlanarShape& p, const int32_t* record, int32_t channels,
+                                                        const int8_t* planar, const int32_t* places, int8_t* y) {
+    const int32_t pairs = dsp::depthwise_pairs(p.kernel_w, p.dilation);
+    for (int32_t c = 0; c < channels; ++c) {
+      dsp::DepthwiseRowArguments arguments = {record,
+                                              places,
+                                              places + p.kernel_h,
+                                              pairs,
+                                              p.dilation == 1 ? 4 : 2 * p.dilation,
+                                              2 * p.stride,
+                                              p.pixel_out,
+                                              planar,
+                                              y,
+                                              p.outputs};
+      dsp::depthwise_row_asm(&arguments);
+      record += p.kernel_h * pairs + dsp::kDepthwiseTail;
+      planar += dsp::plane_bytes(p.columns);
+      y += p.channel_out;
+    }
+    return record;
   }
 
   // Bytes 1 and 3 as two halfwords: one instruction, SXTB16 with a rotation.

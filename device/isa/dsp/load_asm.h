@@ -8,11 +8,13 @@ namespace f8k {
 inline namespace v0_1 {
 namespace dsp {
 
+// The last word of four bytes or more is copied at their end, over what is there already.
 [[gnu::naked, gnu::noinline]] inline void copy_asm(int8_t* /*to*/, const int8_t* /*from*/, int32_t /*bytes*/) {
   asm volatile(
       ".syntax unified\n"
       "subs r2, #4\n blt 2f\n"
       "1: ldr r3, [r1], #4\n str r3, [r0], #4\n subs r2, #4\n bge 1b\n"
+      "ldr r3, [r1, r2]\n str r3, [r0, r2]\n bx lr\n"
       "2: adds r2, #4\n beq 4f\n"
       "3: ldrb r3, [r1], #1\n strb r3, [r0], #1\n subs r2, #1\n bne 3b\n"
       "4: bx lr\n");

@@ -38,7 +38,7 @@ inline PlanarShape planar_shape(const DepthwiseShape& s) {
           s.pixel_in, s.input_zero, s.kernel_h,
           s.kernel_w, s.stride_w,   s.dilation_w,
           s.out_w,    s.pixel_out,  s.multiplier,
-          s.row_out};
+          s.row_out,  s.ins};
 }
 
 // Output rows that are made together: 2 where the Isa says so, and then neighbours see neighbouring input rows.
@@ -68,9 +68,10 @@ struct DepthwiseScratch {
 // One output row, or two, of the block of `channels` channels whose weights are next in the stream; returns the end of
 // those.
 template <class Isa>
-const int32_t* depthwise_block_rows(const DepthwiseShape& s, const PlanarShape& p, const Output& out,
-                                    const int32_t* stream, int32_t channels, int32_t rows,
-                                    const DepthwiseScratch<Isa>& scratch, int8_t* y) {
+[[gnu::always_inline]] inline const int32_t* depthwise_block_rows(const DepthwiseShape& s, const PlanarShape& p,
+                                                                  const Output& out, const int32_t* stream,
+                                                                  int32_t channels, int32_t rows,
+                                                                  const DepthwiseScratch<Isa>& scratch, int8_t* y) {
   for (int32_t j = 0; j < s.multiplier; ++j) {
     if constexpr (Isa::kMakesPairs) {
       if (rows == 2) {

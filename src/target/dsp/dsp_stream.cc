@@ -38,7 +38,10 @@ bool halfwords_fit(const Matrix& m, int64_t a, int64_t b) {
 }
 
 constexpr int64_t kNobody = -1;
-using Pairs = std::vector<std::pair<int64_t, int64_t>>;  // (a, b); a may be nobody, whose weights are zeros
+struct Pair {
+  int64_t channels[2];  // a and b; a may be nobody, whose weights are zeros
+};
+using Pairs = std::vector<Pair>;
 
 bool can_be_b(const Matrix& m, int64_t a, int64_t b) {
   return accumulator_bound(m, b) < 1 << 23 && (a == kNobody || halfwords_fit(m, a, b));
@@ -53,7 +56,7 @@ std::optional<Pairs> pair_channels(const Matrix& m) {
   std::ranges::stable_partition(particular, [&](int64_t o) { return accumulator_bound(m, o) < 1 << 23; });
   Pairs pairs;
   while (!particular.empty() && !rest.empty()) {
-    pairs.emplace_back(particular.back(), rest.back());
+    pairs.push_back({particular.back(), rest.back()});
     particular.pop_back();
     rest.pop_back();
   }
@@ -64,17 +67,17 @@ std::optional<Pairs> pair_channels(const Matrix& m) {
     const auto y =
         std::ranges::find_if(rest, [&](int64_t other) { return can_be_b(m, x, other) || can_be_b(m, other, x); });
     if (y != rest.end()) {
-      pairs.push_back(can_be_b(m, x, *y) ? std::pair{x, *y} : std::pair{*y, x});
+      pairs.push_back(can_be_b(m, x, *y) ? Pair{x, *y} : Pair{*y, x});
       rest.erase(y);
     } else if (can_be_b(m, kNobody, x)) {
-      pairs.emplace_back(kNobody, x);
+      pairs.push_back({kNobody, x});
     } else {
       return std::nullopt;
     }
   }
   if (rest.empty()) return pairs;
   if (!can_be_b(m, kNobody, rest[0])) return std::nullopt;
-  pairs.emplace_back(kNobody, rest[0]);
+  pairs.push_back({kNobody, rest[0]});
   return pairs;
 }
 
@@ -91,91 +94,127 @@ std::string objection(const Matrix& m) {
   return "";
 }
 
-// C, for a shift that the scale may have.
-int32_t rounding(const Matrix& m, int32_t shift) { return (1 << (shift - 1)) + *m.zero * (1 << shift); }
-int32_t shift_of(const quant::Rescale& r) { return r.multiplier == 0 ? dsp::kMinShift : -r.shift; }
+// A Rescale and the zero point as the kernels read them.
+struct Scale {
+  int32_t multiplier, rounding, shift;  // rounding: C
+};
 
-// multiplier, C, shift
-void write_scale(std::vector<int32_t>& words, const Matrix& m, int64_t o) {
+Scale scale_of(const Matrix& m, int64_t o) {
   const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
-  words.insert(words.end(), {r.multiplier, rounding(m, shift_of(r)), shift_of(r)});
+  const int32_t shift = r.multiplier == 0 ? dsp::kMinShift : -r.shift;
+  return {r.multiplier, (1 << (shift - 1)) + *m.zero * (1 << shift), shift};
 }
 
-void read_scale(Matrix& m, int64_t o, const int32_t* scale) {
-  const int32_t shift = scale[2] & 0xff;
-  m.rescales[static_cast<size_t>(o)] = {scale[0], scale[0] == 0 ? 0 : -shift};
-  m.zero = (scale[1] - (1 << (shift - 1))) >> shift;
+void set_scale(Matrix& m, int64_t o, const Scale& s) {
+  m.rescales[static_cast<size_t>(o)] = {s.multiplier, s.multiplier == 0 ? 0 : -s.shift};
+  m.zero = (s.rounding - (1 << (s.shift - 1))) >> s.shift;
 }
 
 // Blocks of `pairs` pairs of channels side by side, their inputs padded to `ins`.
 struct Layout {
   int32_t ins, pairs;
+  bool widened = false;
 
-  int32_t words() const { return pairs * dsp::pair_words(ins); }
-  // Word of a block that holds input k of pair i in its halfword halfword_of(k) % 2.
-  int32_t weight(int32_t i, int32_t k) const { return pairs * (dsp::kPairHead + dsp::halfword_of(k) / 2) + i; }
-  int32_t scale(int32_t i) const { return pairs * (dsp::kPairHead + ins / 2) + i * dsp::kPairTail; }
+  int32_t weight_words() const { return widened ? ins : ins / 2; }
+  int32_t words() const { return pairs * (dsp::kPairHead + weight_words() + dsp::kPairTail); }
+  int32_t scale(int32_t pair) const { return pairs * (dsp::kPairHead + weight_words()) + pair * dsp::kPairTail; }
+
+  // Halfword of a block that holds input k of a pair; widened: of its channel 0 or 1.
+  int32_t halfword(int32_t pair, int32_t channel, int32_t k) const {
+    const int32_t at = dsp::halfword_of(k);
+    if (widened) return 2 * (dsp::kPairHead + at / 4 * 4 + 2 * channel) + at % 4;
+    return 2 * (pairs * (dsp::kPairHead + at / 2) + pair) + at % 2;
+  }
 };
 
-Layout pixels_layout(int64_t ins) { return {dsp::stream_ins(static_cast<int32_t>(ins)), 1}; }
+Layout pixels_layout(int64_t outs, int64_t ins) {
+  return {dsp::stream_ins(static_cast<int32_t>(ins)), 1, outs * ins <= dsp::kMaxWidenedWeights};
+}
 Layout rows_layout(int64_t ins) { return {dsp::linear_ins(static_cast<int32_t>(ins)), 2}; }
 
+void put_halfword(int32_t* block, int32_t at, int32_t value) {
+  const auto bits = static_cast<uint32_t>(static_cast<uint16_t>(value)) << (at % 2 * 16);
+  block[at / 2] = static_cast<int32_t>(static_cast<uint32_t>(block[at / 2]) | bits);
+}
+int32_t halfword(const int32_t* block, int32_t at) {
+  return static_cast<int16_t>(static_cast<uint32_t>(block[at / 2]) >> (at % 2 * 16));
+}
+
 // Writes pair i of the block. Nobody's results go to the place of channel `place`, and are overwritten there.
-void write_pair(int32_t* block, const Layout& layout, int32_t i, const Matrix& m, int64_t a, int64_t b, int64_t place) {
+void write_pair(int32_t* block, const Layout& layout, int32_t i, const Matrix& m, const Pair& pair, int64_t place) {
   const auto sum = [&](int64_t o) { return o == kNobody ? 0u : static_cast<uint32_t>(m.sums[static_cast<size_t>(o)]); };
-  block[2 * i] = static_cast<int32_t>(sum(a));
-  block[2 * i + 1] = static_cast<int32_t>(256 * sum(b) + sum(a));
+  const auto weight = [&](int64_t o, int32_t k) { return o == kNobody ? 0 : row(m, o)[k]; };
+  const auto [a, b] = pair.channels;
+  block[2 * i] = static_cast<int32_t>(layout.widened ? 2 * sum(a) : sum(a));
+  block[2 * i + 1] = static_cast<int32_t>(layout.widened ? 2 * sum(b) : 256 * sum(b) + sum(a));
   for (int32_t k = 0; k < m.ins; ++k) {
-    const auto weight = [&](int64_t o) { return o == kNobody ? 0 : row(m, o)[k]; };
-    const auto half = static_cast<uint16_t>(256 * weight(b) + weight(a));
-    int32_t& word = block[layout.weight(i, k)];
-    word = static_cast<int32_t>(static_cast<uint32_t>(word) | uint32_t{half} << (dsp::halfword_of(k) % 2 * 16));
+    if (layout.widened) {
+      put_halfword(block, layout.halfword(i, 0, k), 2 * weight(a, k));
+      put_halfword(block, layout.halfword(i, 1, k), 2 * weight(b, k));
+    } else {
+      put_halfword(block, layout.halfword(i, 0, k), 256 * weight(b, k) + weight(a, k));
+    }
   }
-  int32_t* scale = block + layout.scale(i);
-  for (int64_t channel : {a, b}) {
+  int32_t* words = block + layout.scale(i);
+  for (int64_t channel : pair.channels) {
     const int64_t o = channel == kNobody ? place : channel;
-    std::vector<int32_t> words;
-    write_scale(words, m, o);
-    words[2] += static_cast<int32_t>(o) << dsp::kChannelShift;
-    scale = std::ranges::copy(words, scale).out;
+    const Scale s = scale_of(m, o);
+    *words++ = s.multiplier;
+    *words++ = s.rounding;
+    *words++ = s.shift + (static_cast<int32_t>(o) << dsp::kChannelShift);
   }
 }
 
+int32_t read_sum(const int32_t* sums, bool widened, int32_t channel) {
+  if (widened) return sums[channel] / 2;
+  const auto low = static_cast<uint32_t>(sums[0]);
+  return channel == 0 ? sums[0] : static_cast<int32_t>(static_cast<uint32_t>(sums[1]) - low) >> 8;
+}
+
+int8_t read_weight(const int32_t* block, const Layout& layout, int32_t i, int32_t channel, int32_t k) {
+  const int32_t h = halfword(block, layout.halfword(i, channel, k));
+  const auto low = static_cast<int8_t>(h & 0xff);
+  return layout.widened ? static_cast<int8_t>(h / 2) : channel == 0 ? low : static_cast<int8_t>((h - low) >> 8);
+}
+
 void read_pair(Matrix& m, const int32_t* block, const Layout& layout, int32_t i) {
-  for (int32_t half : {0, 1}) {
-    const int32_t* scale = block + layout.scale(i) + 3 * half;
+  for (int32_t channel : {0, 1}) {
+    const int32_t* scale = block + layout.scale(i) + 3 * channel;
     const int64_t o = scale[2] >> dsp::kChannelShift;
-    const auto low_sum = static_cast<uint32_t>(block[2 * i]);
-    const auto high_sum = static_cast<int32_t>(static_cast<uint32_t>(block[2 * i + 1]) - low_sum) >> 8;
-    m.sums[static_cast<size_t>(o)] = half == 0 ? block[2 * i] : high_sum;
-    read_scale(m, o, scale);
-    for (int32_t k = 0; k < m.ins; ++k) {
-      const auto word = static_cast<uint32_t>(block[layout.weight(i, k)]);
-      const auto h = static_cast<int16_t>(word >> (dsp::halfword_of(k) % 2 * 16));
-      const auto low = static_cast<int8_t>(h & 0xff);
-      m.weights[static_cast<size_t>(o * m.ins + k)] = half == 0 ? low : static_cast<int8_t>((h - low) >> 8);
-    }
+    set_scale(m, o, {scale[0], scale[1], scale[2] & 0xff});
+    m.sums[static_cast<size_t>(o)] = read_sum(block + 2 * i, layout.widened, channel);
+    for (int32_t k = 0; k < m.ins; ++k)
+      m.weights[static_cast<size_t>(o * m.ins + k)] = read_weight(block, layout, i, channel, k);
   }
+}
+
+// Widened weights need no particular partner.
+std::optional<Pairs> neighbours(const Matrix& m) {
+  Pairs pairs;
+  for (int64_t o = 0; o < m.outs; o += 2) pairs.push_back(o + 1 < m.outs ? Pair{o, o + 1} : Pair{kNobody, o});
+  return pairs;
 }
 
 Stream pack_matrix(const Matrix& m, const Layout& layout) {
   Stream stream;
   stream.why_not = objection(m);
   if (!stream.why_not.empty()) return stream;
-  auto pairs = pair_channels(m);
+  auto pairs = layout.widened ? neighbours(m) : pair_channels(m);
   if (!pairs) {
     stream.why_not = "a channel can accumulate 2^23 and has no partner whose weights fit beside its own";
     return stream;
   }
   // Nobody is written over by who comes later in the same block.
   if (pairs->size() % static_cast<size_t>(layout.pairs) != 0) pairs->insert(pairs->end() - 1, {kNobody, kNobody});
-  stream.words.resize(1 + pairs->size() / static_cast<size_t>(layout.pairs) * static_cast<size_t>(layout.words()));
+  const size_t blocks = pairs->size() / static_cast<size_t>(layout.pairs);
+  stream.words.resize(dsp::kStreamHead + blocks * static_cast<size_t>(layout.words()));
   stream.words[0] = static_cast<int32_t>(stream.words.size());
+  stream.words[1] = layout.widened ? 1 : 0;
   for (size_t p = 0; p < pairs->size(); ++p) {
     const auto [block, i] = std::div(static_cast<int32_t>(p), layout.pairs);
-    const int64_t place = (*pairs)[p].second == kNobody ? (*pairs)[p + 1].second : (*pairs)[p].second;
-    write_pair(stream.words.data() + 1 + block * layout.words(), layout, i, m, (*pairs)[p].first, (*pairs)[p].second,
-               place);
+    const int64_t b = (*pairs)[p].channels[1];
+    write_pair(stream.words.data() + dsp::kStreamHead + block * layout.words(), layout, i, m, (*pairs)[p],
+               b == kNobody ? (*pairs)[p + 1].channels[1] : b);
   }
   stream.words.back() |= dsp::kLastPair;
   return stream;
@@ -184,17 +223,17 @@ Stream pack_matrix(const Matrix& m, const Layout& layout) {
 Matrix unpack_matrix(const int32_t* words, int64_t outs, int64_t ins, const Layout& layout) {
   Matrix m = empty_matrix(outs, ins);
   const int32_t* end = words + words[0];
-  for (++words; words != end; words += layout.words())
+  for (words += dsp::kStreamHead; words != end; words += layout.words())
     for (int32_t i = 0; i < layout.pairs; ++i) read_pair(m, words, layout, i);
   return m;
 }
 
 int64_t buffer_bytes(int64_t ins, int64_t, int64_t pixels) {
-  return std::min<int64_t>(pixels, dsp::kStreamPixels) * 2 * pixels_layout(ins).ins;
+  return std::min<int64_t>(pixels, dsp::kStreamPixels) * 2 * dsp::stream_ins(static_cast<int32_t>(ins));
 }
-Stream pack_pixels(const Matrix& m) { return pack_matrix(m, pixels_layout(m.ins)); }
+Stream pack_pixels(const Matrix& m) { return pack_matrix(m, pixels_layout(m.outs, m.ins)); }
 Matrix unpack_pixels(const int32_t* words, int64_t outs, int64_t ins) {
-  return unpack_matrix(words, outs, ins, pixels_layout(ins));
+  return unpack_matrix(words, outs, ins, pixels_layout(outs, ins));
 }
 
 int64_t rows_buffer_bytes(int64_t ins, int64_t, int64_t) {
@@ -219,46 +258,71 @@ int64_t pairs_of(const DepthwiseKernel& kernel) {
   return dsp::depthwise_pairs(static_cast<int32_t>(kernel.width), static_cast<int32_t>(kernel.dilation));
 }
 
-// Weights that each pair holds: two neighbours, or one where columns between them are not looked at.
-int64_t pair_width(const DepthwiseKernel& kernel) { return kernel.dilation == 1 ? 2 : 1; }
+// The weights of an output channel, doubled, in pairs.
+class DepthwiseWeights {
+ public:
+  explicit DepthwiseWeights(const DepthwiseKernel& kernel)
+      : width_(kernel.width), pairs_(pairs_of(kernel)), has_gaps_(kernel.dilation != 1) {
+    overlap_ = dsp::is_3x3(static_cast<int32_t>(kernel.height), static_cast<int32_t>(kernel.width),
+                           static_cast<int32_t>(kernel.dilation));
+  }
+
+  // Column of the kernel that half `half` of pair `pair` holds; -1: none.
+  int64_t column(int64_t pair, int64_t half) const {
+    const int64_t kx = has_gaps_ ? pair : overlap_ ? pair + half : 2 * pair + half;
+    return kx < width_ && !(has_gaps_ && half == 1) ? kx : -1;
+  }
+
+  void write(std::vector<int32_t>& words, const int8_t* row) const {
+    for (int64_t pair = 0; pair < pairs_; ++pair) {
+      const auto half = [&](int64_t i) {
+        return static_cast<uint16_t>(column(pair, i) < 0 ? 0 : 2 * row[column(pair, i)]);
+      };
+      words.push_back(static_cast<int32_t>(half(0) | static_cast<uint32_t>(half(1)) << 16));
+    }
+  }
+
+  void read(const int32_t* words, int8_t* row) const {
+    for (int64_t pair = 0; pair < pairs_; ++pair)
+      for (int64_t half : {0, 1})
+        if (column(pair, half) >= 0)
+          row[column(pair, half)] =
+              static_cast<int8_t>(static_cast<int16_t>(static_cast<uint32_t>(words[pair]) >> (16 * half)) / 2);
+  }
+
+ private:
+  int64_t width_, pairs_;
+  bool has_gaps_, overlap_;
+};
 
 Stream pack_depthwise(const Matrix& m, const DepthwiseKernel& kernel) {
   Stream stream;
   stream.why_not = objection(m);
   if (!stream.why_not.empty()) return stream;
+  const DepthwiseWeights weights(kernel);
   for (const int64_t o : depthwise_order(kernel)) {
-    for (int64_t ky = 0; ky < kernel.height; ++ky)
-      for (int64_t kx = 0; kx < kernel.width; kx += pair_width(kernel)) {
-        const int8_t* w = row(m, o) + ky * kernel.width + kx;
-        const bool two = pair_width(kernel) == 2 && kx + 1 < kernel.width;
-        stream.words.push_back(
-            static_cast<int32_t>(static_cast<uint16_t>(2 * w[0]) | static_cast<uint32_t>(two ? 2 * w[1] : 0) << 16));
-      }
-    stream.words.push_back(2 * m.sums[static_cast<size_t>(o)]);
-    write_scale(stream.words, m, o);
+    for (int64_t ky = 0; ky < kernel.height; ++ky) weights.write(stream.words, row(m, o) + ky * kernel.width);
+    const Scale s = scale_of(m, o);
+    stream.words.insert(stream.words.end(), {2 * m.sums[static_cast<size_t>(o)], s.rounding, s.multiplier, s.shift});
   }
   return stream;
 }
 
 Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
   Matrix m = empty_matrix(kernel.channels * kernel.multiplier, kernel.taps());
+  const DepthwiseWeights weights(kernel);
   for (const int64_t o : depthwise_order(kernel)) {
     for (int64_t ky = 0; ky < kernel.height; ++ky, words += pairs_of(kernel))
-      for (int64_t kx = 0; kx < kernel.width; ++kx) {
-        const auto pair = static_cast<uint32_t>(words[kx / pair_width(kernel)]);
-        const auto doubled = static_cast<int16_t>(pair >> (kx % pair_width(kernel) * 16));
-        m.weights[static_cast<size_t>(o * m.ins + ky * kernel.width + kx)] = static_cast<int8_t>(doubled / 2);
-      }
+      weights.read(words, m.weights.data() + o * m.ins + ky * kernel.width);
     m.sums[static_cast<size_t>(o)] = words[0] / 2;
-    read_scale(m, o, words + 1);
-    words += 4;
+    set_scale(m, o, {words[2], words[1], words[3]});
+    words += dsp::kDepthwiseTail;
   }
   return m;
 }
 
 DepthwiseBlocks depthwise_blocks(const DepthwiseKernel& kernel) {
-  return {dsp::kDepthwiseChannels, 1, dsp::planar_row_bytes(static_cast<int32_t>(kernel.columns())),
-          dsp::depthwise_work_bytes(static_cast<int32_t>(kernel.outputs))};
+  return {dsp::kDepthwiseChannels, 1, dsp::planar_row_bytes(static_cast<int32_t>(kernel.columns())), 0};
 }
 
 }  // namespace
