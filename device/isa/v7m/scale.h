@@ -1,4 +1,4 @@
-// From an accumulator to int8 in four instructions, as docs/arithmetic.md "Requantization on ARMv7-M" derives it. With
+// From an accumulator to int8 in four instructions, docs/arithmetic.md "Requantization on ARMv7-M". With
 // v = acc * 2^fraction:
 //   y = saturate8((high word of (v * multiplier) + C - sign) >> shift),   sign = acc < 0 ? 2^(fraction - 1) : 0
 // where shift = what the Rescale shifts right, plus fraction - 1. sign is left out where results that it matters for
