@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "base/checked.h"
 #include "plan/content.h"
@@ -154,6 +155,38 @@ void stream_costly_units(const Program& program, const target::Target& target, D
   }
 }
 
+// Every run of nodes inside [first, end), shorter ones first, single nodes left out.
+std::vector<std::pair<size_t, size_t>> shorter_runs(size_t first, size_t end) {
+  std::vector<std::pair<size_t, size_t>> runs;
+  for (size_t nodes = 2; nodes < end - first; ++nodes)
+    for (size_t from = first; from + nodes <= end; ++from) runs.emplace_back(from, from + nodes);
+  return runs;
+}
+
+// Makes streams as short as the same arena allows: a node by itself can run faster (a depthwise convolution reads each
+// row once), and some joined a stream before other streams made that idle.
+void shorten_streams(const Program& program, const target::Target& target, Draft& best) {
+  const std::vector<Unit> single = single_units(program, target);
+  for (size_t u = 0; u < best.units.size(); ++u) {
+    const Unit unit = best.units[u];
+    if (!unit.is_stream()) continue;
+    std::vector<Unit> apart(best.units.begin(), best.units.begin() + static_cast<std::ptrdiff_t>(u));
+    apart.insert(apart.end(), single.begin() + static_cast<std::ptrdiff_t>(unit.first),
+                 single.begin() + static_cast<std::ptrdiff_t>(unit.end));
+    apart.insert(apart.end(), best.units.begin() + static_cast<std::ptrdiff_t>(u) + 1, best.units.end());
+    for (const auto& [first, end] : shorter_runs(unit.first, unit.end)) {
+      auto units = with_stream(program, target, apart, first, end);
+      if (!units) continue;
+      Draft d = draft_of(program, target, std::move(*units));
+      if (d.load.bytes > best.packing.bytes) continue;
+      pack_draft(d, kPackingWork / kStreamTries);
+      if (d.packing.bytes > best.packing.bytes) continue;
+      best = std::move(d);
+      break;
+    }
+  }
+}
+
 Plan write_down(Program& program, const Draft& draft, int64_t align) {
   Plan plan;
   plan.arena_bytes = draft.packing.bytes;
@@ -181,6 +214,7 @@ Result<Plan> place(Program& program, const target::Target& target) {
   F8_CHECK(check_sizes(program));
   Draft draft = schedule(program, target);
   stream_costly_units(program, target, draft);
+  shorten_streams(program, target, draft);
   refuse_costly_overlays(program, target, draft);
   const int64_t bytes = draft.packing.bytes;
   if (bytes > kMaxArenaBytes) return too_large(program, "the program", fmt::format("{}", bytes));
