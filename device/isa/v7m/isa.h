@@ -51,7 +51,7 @@ struct V7m {
   }
 
   static void max_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int8_t* max) {
-    v7m::max_bytes(x, pixels, pitch, lanes, max);
+    lanes == 4 ? v7m::max_four(x, pixels, pitch, max) : v7m::max_bytes(x, pixels, pitch, lanes, max);
   }
 
   // The elements of one run, core/product.h.
