@@ -83,6 +83,8 @@ const SourceFault kSourceFaults[] = {
      {"cortex-m4"},
      ", r9\\n sxtb16 \" w \", \" w \"\\n smlad r8",
      ", r9\\n smlad r8"},
+    {"bytes left of a row are lost", "joined_rows", {"cortex-m4"}, "lsl r3, r9\\n orr r3, r8", "lsl r3, r9"},
+    {"last bytes of joined rows are lost", "joined_rows", {"cortex-m4"}, "cbz r7, 4f", "b 4f"},
     {"third tap is lost", "depthwise_blocks", {"cortex-m4"}, "smlabt r8, r7", "smlabb r8, r7"},
     {"third tap of a strided window is its fourth", "strides", {"cortex-m4"}, "smlabt r9, r6", "smlatt r9, r6"},
     {"lone result of a row is not written", "depthwise_rows", {"cortex-m4"}, "cbz r6, 5f", "b 5f"},

@@ -22,7 +22,7 @@ constexpr bool is_3x3(int32_t kernel_h, int32_t kernel_w, int32_t dilation) {
 constexpr int32_t depthwise_pairs(int32_t kernel_w, int32_t dilation) {
   return dilation == 1 ? (kernel_w + 1) / 2 : kernel_w;
 }
-constexpr int32_t plane_bytes(int32_t columns) { return (columns + 1) / 2 * 4; }
+constexpr int32_t plane_bytes(int32_t columns) { return ((columns + 1) >> 1) * 4; }
 constexpr int32_t planar_row_bytes(int32_t columns) { return kDepthwiseChannels * plane_bytes(columns); }
 
 }  // namespace dsp

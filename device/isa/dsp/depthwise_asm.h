@@ -105,17 +105,17 @@ struct DepthwiseArguments {
   "5: ldr r7, [sp, #32]\n ldr r6, [r7, #28]\n subs r6, #1\n str r6, [r7, #28]\n bne 1b\n"                         \
   "add sp, #44\n pop {r4-r11, pc}\n"
 
-[[gnu::naked, gnu::noinline]] inline void depthwise_3x3_stride_1_asm(DepthwiseArguments*) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_1_asm(DepthwiseArguments*) {
   asm volatile(F8K_3X3(F8K_PAIR_OF_STRIDE_1, F8K_ROUND_TWO_BY_SIGN, F8K_ROUND_ONE_BY_SIGN));
 }
-[[gnu::naked, gnu::noinline]] inline void depthwise_3x3_stride_2_asm(DepthwiseArguments*) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_2_asm(DepthwiseArguments*) {
   asm volatile(F8K_3X3(F8K_PAIR_OF_STRIDE_2, F8K_ROUND_TWO_BY_SIGN, F8K_ROUND_ONE_BY_SIGN));
 }
 // The same for a zero point of -128.
-[[gnu::naked, gnu::noinline]] inline void depthwise_3x3_stride_1_from_least_asm(DepthwiseArguments*) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_1_from_least_asm(DepthwiseArguments*) {
   asm volatile(F8K_3X3(F8K_PAIR_OF_STRIDE_1, F8K_ROUND_TWO, F8K_ROUND_ONE));
 }
-[[gnu::naked, gnu::noinline]] inline void depthwise_3x3_stride_2_from_least_asm(DepthwiseArguments*) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_2_from_least_asm(DepthwiseArguments*) {
   asm volatile(F8K_3X3(F8K_PAIR_OF_STRIDE_2, F8K_ROUND_TWO, F8K_ROUND_ONE));
 }
 

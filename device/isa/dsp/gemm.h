@@ -1,5 +1,6 @@
 // The K loops of the DSP matrix kernels, in assembly: LDM-streamed weights, register blocking, requantization in five
-// instructions. Naked functions: their registers are theirs at every optimisation level. Streams: isa/dsp/stream.h.
+// instructions. Naked functions: their registers are theirs at every optimisation level. Aligned to words, as `adr` is
+// relative to one. Streams: isa/dsp/stream.h.
 //
 // Requantization: x = 2 * acc; SMMLAR gives C + ((acc * multiplier + 2^30) >> 31), with C less 1 for a negative acc;
 // the shift then rounds to the nearest, ties away from zero, exactly as two rounding steps would, and SSAT clamps to
@@ -30,10 +31,10 @@ struct LinearArguments {
   int32_t eights;  // k in the buffer, in eights
 };
 
-// Loops run over four (linear: eight) blocks of 8 k and are entered at the block that leaves a whole number of rounds.
-// entry = first block + bytes of a block * (-blocks mod blocks of the loop), odd as addresses of code are.
-#define F8K_LOOP_ENTRY(entry, blocks, mask, block_bytes, loop, tmp)                                                  \
-  "rsb " entry ", " blocks ", #0\n and " entry ", " entry ", #" mask "\n mov " tmp ", #" block_bytes "\n mul " entry \
+// Loops run over eight blocks, of 8 k or of 4, and are entered at the block that leaves a whole number of rounds.
+// entry = first block + bytes of a block * (-blocks mod 8), odd as addresses of code are.
+#define F8K_LOOP_ENTRY(entry, blocks, block_bytes, loop, tmp)                                                 \
+  "rsb " entry ", " blocks ", #0\n and " entry ", " entry ", #7\n mov " tmp ", #" block_bytes "\n mul " entry \
   ", " entry ", " tmp "\n adr " tmp ", " loop "\n add " entry ", " entry ", " tmp "\n orr " entry ", " entry ", #1\n"
 
 #define F8K_ROUND_BY_SIGN(acc, multiplier, c) \
@@ -61,7 +62,7 @@ struct LinearArguments {
   ".syntax unified\n"                                                                                                  \
   "push {r4-r11, lr}\n sub sp, #28\n mov lr, r0\n"                                                                     \
   "ldm r1, {r2-r6}\n stm sp, {r2-r5}\n lsr r7, r6, #1\n"                                                              \
-  F8K_LOOP_ENTRY("r8", "r7", "3", "92", "3f", "r9")                                                                    \
+  F8K_LOOP_ENTRY("r8", "r7", "92", "3f", "r9")                                                                    \
   "cbnz r7, 0f\n adr r8, 4f\n orr r8, r8, #1\n"                                                                        \
   "0: mov r9, r8\n tst r6, #1\n beq 0f\n adr r9, 2f\n orr r9, r9, #1\n"                                                \
   "0: strd r9, r8, [sp, #16]\n" /* entries: of a pair, and behind four k that are no eight */                          \
@@ -69,21 +70,22 @@ struct LinearArguments {
   ".balign 4\n"                                                                                                        \
   "2: ldm lr!, {r0, r1}\n" F8K_FOUR_K("r0", "r1") "ldr pc, [sp, #20]\n"                                                \
   ".balign 4\n"                                                                                                        \
-  "3: " F8K_EIGHT_K F8K_EIGHT_K F8K_EIGHT_K F8K_EIGHT_K "ldr r0, [sp, #4]\n cmp r12, r0\n bne 3b\n"                    \
+  "3: " F8K_EIGHT_K F8K_EIGHT_K F8K_EIGHT_K F8K_EIGHT_K F8K_EIGHT_K F8K_EIGHT_K F8K_EIGHT_K F8K_EIGHT_K                \
+  "ldr r0, [sp, #4]\n cmp r12, r0\n bne 3b\n"                    \
   ".balign 4\n"                                                                                                        \
   "4: sub r9, r9, r8\n sub r11, r11, r10\n asr r9, r9, #7\n asr r11, r11, #7\n lsl r8, r8, #1\n lsl r10, r10, #1\n"    \
   F8K_FINISH_TWO_PIXELS(ROUND)
 
 // Two pixels by all channel pairs of the stream. arguments->buffer: for each four k, pixel 0's (k0, k2), (k1, k3) as
 // int16, then pixel 1's. y0, y1: where the pixels' channels start.
-[[gnu::naked, gnu::noinline]] inline void gemm_two_pixels_asm(const int32_t* /*stream*/,
-                                                              const GemmArguments* /*arguments*/) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_two_pixels_asm(const int32_t* /*stream*/,
+                                                                               const GemmArguments* /*arguments*/) {
   asm volatile(F8K_GEMM_TWO_PIXELS(F8K_ROUND_BY_SIGN));
 }
 
 // The same for a zero point of -128.
-[[gnu::naked, gnu::noinline]] inline void gemm_two_pixels_from_least_asm(const int32_t* /*stream*/,
-                                                                         const GemmArguments* /*arguments*/) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_two_pixels_from_least_asm(
+    const int32_t* /*stream*/, const GemmArguments* /*arguments*/) {
   asm volatile(F8K_GEMM_TWO_PIXELS(F8K_ROUND));
 }
 
@@ -94,7 +96,7 @@ struct LinearArguments {
 #define F8K_GEMM_WIDENED(ROUND) \
   ".syntax unified\n"                                                                                                  \
   "push {r4-r11, lr}\n sub sp, #28\n mov lr, r0\n"                                                                     \
-  "ldm r1, {r2-r6}\n stm sp, {r2-r5}\n" F8K_LOOP_ENTRY("r8", "r6", "7", "40", "2f", "r9") "str r8, [sp, #16]\n"       \
+  "ldm r1, {r2-r6}\n stm sp, {r2-r5}\n" F8K_LOOP_ENTRY("r8", "r6", "40", "2f", "r9") "str r8, [sp, #16]\n"       \
   "1: ldm lr!, {r8, r9}\n ldr r12, [sp]\n mov r10, r8\n mov r11, r9\n ldr pc, [sp, #16]\n"                             \
   ".balign 4\n"                                                                                                        \
   "2: " F8K_WIDENED_FOUR_K F8K_WIDENED_FOUR_K F8K_WIDENED_FOUR_K F8K_WIDENED_FOUR_K F8K_WIDENED_FOUR_K                 \
@@ -102,12 +104,12 @@ struct LinearArguments {
   F8K_FINISH_TWO_PIXELS(ROUND)
 
 // Two pixels by a stream of widened weights.
-[[gnu::naked, gnu::noinline]] inline void gemm_widened_asm(const int32_t* /*stream*/,
-                                                           const GemmArguments* /*arguments*/) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_widened_asm(const int32_t* /*stream*/,
+                                                                            const GemmArguments* /*arguments*/) {
   asm volatile(F8K_GEMM_WIDENED(F8K_ROUND_BY_SIGN));
 }
-[[gnu::naked, gnu::noinline]] inline void gemm_widened_from_least_asm(const int32_t* /*stream*/,
-                                                                      const GemmArguments* /*arguments*/) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_widened_from_least_asm(
+    const int32_t* /*stream*/, const GemmArguments* /*arguments*/) {
   asm volatile(F8K_GEMM_WIDENED(F8K_ROUND));
 }
 
@@ -128,8 +130,8 @@ struct LinearArguments {
 
 // One pixel: what a row of an odd number of pixels ends with. arguments->buffer: for each four k, (k0, k2), (k1, k3) as
 // int16. y1 is not used.
-[[gnu::naked, gnu::noinline]] inline void gemm_one_pixel_asm(const int32_t* /*stream*/,
-                                                             const GemmArguments* /*arguments*/) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_one_pixel_asm(const int32_t* /*stream*/,
+                                                                              const GemmArguments* /*arguments*/) {
   asm volatile(
       F8K_ENTER_ONE_PIXEL
       "tst r11, #1\n bne 3f\n"
@@ -138,8 +140,8 @@ struct LinearArguments {
       "cmp r12, r10\n bne 2b\n"
       "sub r9, r9, r8\n asr r9, r9, #7\n lsl r8, r8, #1\n" F8K_SCALE_ONE_PIXEL);
 }
-[[gnu::naked, gnu::noinline]] inline void gemm_one_pixel_widened_asm(const int32_t* /*stream*/,
-                                                                     const GemmArguments* /*arguments*/) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_one_pixel_widened_asm(
+    const int32_t* /*stream*/, const GemmArguments* /*arguments*/) {
   asm volatile(F8K_ENTER_ONE_PIXEL
                "2: ldm lr!, {r0-r3}\n ldm r12!, {r4, r5}\n"
                "smlad r8, r0, r4, r8\n smlad r9, r2, r4, r9\n smlad r8, r1, r5, r8\n smlad r9, r3, r5, r9\n"
@@ -162,7 +164,7 @@ struct LinearArguments {
   ".syntax unified\n"                                                                                                  \
   "push {r4-r11, lr}\n sub sp, #28\n mov lr, r0\n"                                                                     \
   "ldm r1, {r2-r7}\n stm sp, {r2-r6}\n" /* sp: x, x_end, buffer, buffer_end, y, entry, first entry */                 \
-  F8K_LOOP_ENTRY("r8", "r7", "7", "108", "4f", "r9")                                                                   \
+  F8K_LOOP_ENTRY("r8", "r7", "108", "4f", "r9")                                                                   \
   "mov r9, r8\n cmp r2, r3\n beq 0f\n adr r9, 2f\n orr r9, r9, #1\n"                                                   \
   "0: strd r8, r9, [sp, #20]\n"                                                                                        \
   "1: ldm lr!, {r8-r11}\n ldr r12, [sp, #8]\n ldr pc, [sp, #24]\n"                                                     \
@@ -178,13 +180,14 @@ struct LinearArguments {
   "add sp, #28\n pop {r4-r11, pc}\n"
 
 // One row of a linear, four channels at a time.
-[[gnu::naked, gnu::noinline]] inline void linear_asm(const int32_t* /*stream*/, const LinearArguments* /*arguments*/) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void linear_asm(const int32_t* /*stream*/,
+                                                                      const LinearArguments* /*arguments*/) {
   asm volatile(F8K_LINEAR(F8K_ROUND_BY_SIGN));
 }
 
 // The same for a zero point of -128.
-[[gnu::naked, gnu::noinline]] inline void linear_from_least_asm(const int32_t* /*stream*/,
-                                                                const LinearArguments* /*arguments*/) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void linear_from_least_asm(const int32_t* /*stream*/,
+                                                                                 const LinearArguments* /*arguments*/) {
   asm volatile(F8K_LINEAR(F8K_ROUND));
 }
 

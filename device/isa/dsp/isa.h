@@ -54,6 +54,7 @@ struct Dsp : V7m {
   static constexpr int32_t kStreamPixels = dsp::kStreamPixels;
   static constexpr int32_t kStreamRows = 1;
   static constexpr bool kLoadsRuns = true;
+  static constexpr bool kJoinsRows = true;
 
   static void copy(int8_t* to, const int8_t* from, int32_t bytes) { dsp::copy_asm(to, from, bytes); }
 
@@ -70,6 +71,13 @@ struct Dsp : V7m {
     } else {
       load(x, bytes, at, 0, 1, buffer);
     }
+  }
+
+  // A whole window: from each row up to rows_end its `segment` >= 4 bytes at `offset`, without gaps.
+  static void load_joined(const int8_t* const* rows, const int8_t* const* rows_end, int32_t offset, int32_t segment,
+                          int32_t pixel, int32_t pixels, uint32_t* buffer) {
+    const dsp::JoinedArguments arguments = {offset, segment, 8 * pixels};
+    dsp::load_joined_asm(rows, rows_end, buffer + pixel * 2, &arguments);
   }
 
   // Every channel of 1 or 2 pixels whose windows are in the buffer; y[i]: where pixel i's channels start.
@@ -161,8 +169,8 @@ struct Dsp : V7m {
                                          y,
                                          p.channel_out,
                                          channels,
-                                         p.outputs / 2,
-                                         p.outputs % 2,
+                                         p.outputs >> 1,
+                                         p.outputs & 1,
                                          p.pixel_out};
     if (p.stride == 1) {
       zero == -128 ? dsp::depthwise_3x3_stride_1_from_least_asm(&arguments)

@@ -55,6 +55,31 @@ namespace dsp {
       "3: pop {r4-r7}\n bx lr\n");
 }
 
+struct JoinedArguments {
+  int32_t offset;   // of the window in each row
+  int32_t segment;  // bytes of it in a row: 4 or more
+  int32_t step;     // as in load_asm
+};
+
+// One window, its rows joined without gaps: the last one to three bytes of a row wait for the first of the next. The
+// word that holds them is read so that it ends with the row, as nothing behind a row need exist.
+// r7: bytes that wait, r8: they, r9: their bits; r10: the row, r11: bytes of it that are left, less 4.
+[[gnu::naked, gnu::noinline]] inline void load_joined_asm(const int8_t* const* /*rows*/,
+                                                          const int8_t* const* /*rows_end*/, uint32_t* /*to*/,
+                                                          const JoinedArguments* /*arguments*/) {
+  asm volatile(
+      ".syntax unified\n"
+      "push {r4-r11, lr}\n ldm r3, {r4-r6}\n mov r7, #0\n mov r8, #0\n mov r9, #0\n"
+      "1: ldr r10, [r0], #4\n add r10, r4\n ldr r3, [r10]\n lsl r3, r9\n orr r3, r8\n"
+      "rsb r11, r7, #4\n add r10, r11\n sub r11, r5, r11\n b 3f\n"
+      "2: ldr r3, [r10], #4\n"
+      "3: " F8K_WIDEN("r3", "r3", "r12") "strd r3, r12, [r2]\n add r2, r6\n subs r11, #4\n bge 2b\n"
+      "add r7, r11, #4\n lsl r9, r7, #3\n rsb r12, r9, #32\n ldr r8, [r10, r11]\n lsr r8, r12\n"
+      "cmp r0, r1\n bne 1b\n"
+      "cbz r7, 4f\n" F8K_WIDEN("r8", "r8", "r12") "strd r8, r12, [r2]\n"
+      "4: pop {r4-r11, pc}\n");
+}
+
 #undef F8K_WIDEN
 
 }  // namespace dsp

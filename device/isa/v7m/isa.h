@@ -34,6 +34,8 @@ struct V7m {
 
   // Whether there is load_run(), for the windows of several pixels at once.
   static constexpr bool kLoadsRuns = false;
+  // Whether there is load_joined(), for windows whose rows are no multiple of what load() takes.
+  static constexpr bool kJoinsRows = false;
 
   // acc[j] += sum over k of x[k] * w[j][k], j < kGemmOrder.out_block; w is one row group in kGemmOrder.
   static void dot_rows(const int8_t* x, const int8_t* w, int32_t ins, int32_t* acc) {

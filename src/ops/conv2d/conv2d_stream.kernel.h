@@ -31,7 +31,8 @@ int32_t conv_load_padding(const ConvShape& s, const ConvLoad& l, int32_t taps, i
 
 // Loads the window at column ix as pixel `pixel` of `pixels`: what a row has inside the image at once, padding by taps.
 template <class Isa>
-void conv_load_rows(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t pixel, int32_t pixels) {
+[[gnu::noinline]] void conv_load_rows(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t pixel,
+                                      int32_t pixels) {
   const int32_t first = clamp(-ix, 0, s.kernel_w);
   const int32_t end = clamp(s.in_w - ix, first, s.kernel_w);
   int32_t at = 0;
@@ -45,8 +46,10 @@ void conv_load_rows(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t p
   }
 }
 
+// The same tap by tap.
 template <class Isa>
-void conv_load_taps(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t pixel, int32_t pixels) {
+[[gnu::noinline]] void conv_load_taps(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t pixel,
+                                      int32_t pixels) {
   int32_t at = 0;
   for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
     int32_t column = ix;
@@ -58,20 +61,43 @@ void conv_load_taps(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t p
   }
 }
 
+// Inside the image, each row at once.
+template <class Isa>
+[[gnu::noinline]] void conv_load_whole(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t pixel,
+                                       int32_t pixels) {
+  const int32_t segment = s.kernel_w * s.ins;
+  for (int32_t ky = 0, at = 0; ky < s.kernel_h; ++ky, at += segment)
+    Isa::load(l.rows[ky] + ix * s.ins, segment, at, pixel, pixels, l.buffer);
+}
+
+// Inside the image, rows that are no multiple of what load() takes.
+template <class Isa>
+[[gnu::noinline]] void conv_load_joined(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t pixel,
+                                        int32_t pixels) {
+  Isa::load_joined(l.rows, l.rows + s.kernel_h, ix * s.ins, s.kernel_w * s.ins, pixel, pixels, l.buffer);
+}
+
+// By way of a copy without gaps, byte by byte where there is padding.
+template <class Isa>
+[[gnu::noinline]] void conv_load_gathered(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t pixel,
+                                          int32_t pixels) {
+  const int32_t segment = s.kernel_w * s.group_ins;
+  int8_t* to = l.extra;
+  for (int32_t ky = 0; ky < s.kernel_h; ++ky, to += segment) conv_gather<Isa>(s, l.rows[ky], ix, l.group, to);
+  Isa::load(l.extra, s.window_bytes, 0, pixel, pixels, l.buffer);
+}
+
+// Loads the window at column ix of one group of channels. Jumps to one of those above, which take their own stack.
 template <class Isa>
 void conv_load(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t pixel, int32_t pixels) {
-  const int32_t segment = s.kernel_w * s.group_ins;
-  if (s.row_loads && l.whole && ix >= 0 && ix + s.kernel_w <= s.in_w) {
-    for (int32_t ky = 0, at = 0; ky < s.kernel_h; ++ky, at += segment)
-      Isa::load(l.rows[ky] + ix * s.ins, segment, at, pixel, pixels, l.buffer);
-  } else if (s.row_loads && s.tap_loads) {
-    conv_load_rows<Isa>(s, l, ix, pixel, pixels);
-  } else if (s.tap_loads) {
-    conv_load_taps<Isa>(s, l, ix, pixel, pixels);
-  } else {
-    for (int32_t ky = 0; ky < s.kernel_h; ++ky) conv_gather<Isa>(s, l.rows[ky], ix, l.group, l.extra + ky * segment);
-    Isa::load(l.extra, s.window_bytes, 0, pixel, pixels, l.buffer);
-  }
+  const bool inside = l.whole && ix >= 0 && ix + s.kernel_w <= s.in_w;
+  if (s.row_loads && inside) return conv_load_whole<Isa>(s, l, ix, pixel, pixels);
+  if constexpr (Isa::kJoinsRows)
+    if (inside && s.group_ins == s.ins && s.dilation_w == 1 && s.kernel_w * s.ins >= 4)
+      return conv_load_joined<Isa>(s, l, ix, pixel, pixels);
+  if (s.row_loads && s.tap_loads) return conv_load_rows<Isa>(s, l, ix, pixel, pixels);
+  if (s.tap_loads) return conv_load_taps<Isa>(s, l, ix, pixel, pixels);
+  conv_load_gathered<Isa>(s, l, ix, pixel, pixels);
 }
 
 // Loads the windows of `pixels` neighbours, the first at column ix.

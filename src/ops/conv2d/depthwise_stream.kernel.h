@@ -103,6 +103,8 @@ const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p, co
   const int32_t slots = (window_rows - 1) * s.dilation_h + 1;
   const DepthwiseScratch<Isa> scratch(p, scratch_bytes, slots, window_rows);
   const int32_t ring_bytes = slots * scratch.row_bytes;
+  const int32_t step = s.dilation_h * scratch.row_bytes;  // from a row of the window to the next
+  int32_t* const places_end = scratch.places + window_rows;
   const int32_t* end = stream;
   int32_t place = 0;
   int32_t next = -s.pad_top;  // input row to load
@@ -113,9 +115,10 @@ const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p, co
       Isa::planar(p, inside ? x + next * s.row_in : nullptr, channels, scratch.planar + place);
       place = place + scratch.row_bytes == ring_bytes ? 0 : place + scratch.row_bytes;
     }
-    for (int32_t ky = 0, at = place; ky < window_rows; ++ky) {
-      scratch.places[ky] = at;
-      at += s.dilation_h * scratch.row_bytes;
+    int32_t at = place;
+    for (int32_t* to = scratch.places; to != places_end; ++to) {
+      *to = at;
+      at += step;
       if (at >= ring_bytes) at -= ring_bytes;
     }
     end = depthwise_block_rows<Isa>(s, p, out, stream, channels, left < together ? left : together, scratch, y);
