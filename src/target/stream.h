@@ -76,6 +76,11 @@ struct StreamFormat {
   Stream (*pack_depthwise)(const Matrix&, const DepthwiseKernel&);
   Matrix (*unpack_depthwise)(const int32_t* words, const DepthwiseKernel&);
   DepthwiseBlocks (*depthwise_blocks)(const DepthwiseKernel&);
+  // The same as buffer_bytes, pack and unpack for windows three columns wide that stand side by side, of `channels` in
+  // each group of a column's rows; null where there is no microkernel for them.
+  int64_t (*columns_buffer_bytes)(int64_t ins, int64_t outs, int64_t pixels) = nullptr;
+  Stream (*pack_columns)(const Matrix&, int64_t channels) = nullptr;
+  Matrix (*unpack_columns)(const int32_t* words, int64_t outs, int64_t ins, int64_t channels) = nullptr;
   // Pieces of a window are loaded in multiples of so many bytes, to multiples of them.
   int64_t load_unit = 4;
 };

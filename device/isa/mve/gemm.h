@@ -23,10 +23,10 @@ namespace mve {
 struct PixelsArguments {
   const int32_t* stream;  // the quads
   const int32_t* stream_end;
-  int8_t* windows;  // for each 64 k: 64 bytes of each of the four windows
+  int8_t* windows;  // for each 64 k: 64 bytes of each of the four windows; or columns, for each 16 k of a column
   int32_t zero;
   int8_t* const* y;  // where the channels of each pixel start, aligned to 4
-  int32_t vectors;   // of 16 k
+  int32_t vectors;   // of 16 k: of a window, or of a column
 };
 
 // r1: stream, r11: its end, r7: windows, r9: zero, q7: addresses of the results before the quad's.
@@ -115,6 +115,39 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
 #undef F8K_VECTOR_DOWN
 #undef F8K_VECTOR_AT
 #undef F8K_VECTOR
+
+// Windows three columns wide, side by side: six columns, of which each is loaded once. Weights of both channels and the
+// three columns stay in q0 to q5 for 16 k of a column; results of the first pair wait on the stack. r5: end of columns.
+#define F8K_TAP(mac, first, second, a, b) mac " " first ", " a ", q6\n" mac " " second ", " b ", q6\n"
+#define F8K_TAP_0(mac, first, second) F8K_TAP(mac, first, second, "q0", "q3")
+#define F8K_TAP_1(first, second) F8K_TAP("vmladava.s8", first, second, "q1", "q4")
+#define F8K_TAP_2(first, second) F8K_TAP("vmladava.s8", first, second, "q2", "q5")
+#define F8K_COLUMN "vldrw.u32 q6, [r3], #16\n"
+#define F8K_COLUMNS(mac) \
+  "vldrw.u32 q0, [r1], #16\n vldrw.u32 q1, [r1], #16\n vldrw.u32 q2, [r1], #16\n" \
+  "vldrw.u32 q3, [r1], #16\n vldrw.u32 q4, [r1], #16\n vldrw.u32 q5, [r1], #16\n" \
+  F8K_COLUMN F8K_TAP_0(mac, "r0", "r8") \
+  F8K_COLUMN F8K_TAP_0(mac, "r2", "r10") F8K_TAP_1("r0", "r8") \
+  F8K_COLUMN F8K_TAP_0(mac, "r4", "r12") F8K_TAP_1("r2", "r10") F8K_TAP_2("r0", "r8") \
+  F8K_COLUMN F8K_TAP_0(mac, "r6", "lr") F8K_TAP_1("r4", "r12") F8K_TAP_2("r2", "r10") \
+  F8K_COLUMN F8K_TAP_1("r6", "lr") F8K_TAP_2("r4", "r12") \
+  F8K_COLUMN F8K_TAP_2("r6", "lr")
+#define F8K_ALL_COLUMNS(loop) \
+  "mov r3, r7\n" F8K_COLUMNS("vmladav.s8") loop ":\n" F8K_COLUMNS("vmladava.s8") "cmp r3, r5\n bne.w " loop "b\n"
+[[gnu::naked, gnu::noinline]] inline void gemm_columns_asm(const PixelsArguments* /*arguments*/) {
+  asm volatile(F8K_PIXELS_BEGIN
+               "movs r2, #96\n mla r5, r4, r2, r7\n sub sp, #16\n"  // six columns of 16 bytes
+               "1:\n" F8K_ALL_COLUMNS("2") F8K_SCALE("q2", "q5") "vstrw.32 q5, [sp]\n"
+               F8K_ALL_COLUMNS("3") F8K_SCALE("q2", "q4") "vldrw.u32 q5, [sp]\n"
+               F8K_STORE("q5", "q4") "bne.w 1b\n add sp, #16\n" F8K_POP);
+}
+#undef F8K_ALL_COLUMNS
+#undef F8K_COLUMNS
+#undef F8K_COLUMN
+#undef F8K_TAP_2
+#undef F8K_TAP_1
+#undef F8K_TAP_0
+#undef F8K_TAP
 #undef F8K_STORE
 #undef F8K_SCALE
 #undef F8K_MACS

@@ -100,6 +100,33 @@ struct Mve : V7m {
     }
   }
 
+  static constexpr bool kSharesColumns = true;
+  static constexpr int32_t kColumns = mve::kColumns;
+
+  // Row ky of the columns that the windows of four pixels see: `count` columns side by side at x, to the place of
+  // column `first`; of `ins` channels, a multiple of 16.
+  static void load_columns(const int8_t* x, int32_t count, int32_t ins, int32_t ky, int32_t first, uint32_t* buffer) {
+    int8_t* to = reinterpret_cast<int8_t*>(buffer) + ky * ins * kColumns + 16 * first;
+    if (ins == 16) return copy(to, x, 16 * count);
+    for (; count > 0; --count, x += ins, to += 16) copy_by<16 * kColumns>(to, x, ins);
+  }
+
+  // Every channel of 1 to 4 pixels whose columns are in the buffer; of missing ones the results are not kept. buffer:
+  // columns_bytes(), then four rows of results, unless pixels and channels come by fours.
+  static void gemm_columns(const int32_t* stream, const Output& out, int32_t ins, int32_t pixels, uint32_t* buffer,
+                           int8_t* const* y) {
+    int8_t* const columns = reinterpret_cast<int8_t*>(buffer);
+    mve::PixelsArguments arguments = {stream + mve::kPixelHeader, stream + stream[0], columns, out.zero, y, ins / 48};
+    const int32_t outs = stream[1];
+    if (pixels == kStreamPixels && outs % mve::kQuad == 0) return mve::gemm_columns_asm(&arguments);
+    int8_t* staged[kStreamPixels];
+    for (int32_t p = 0; p < kStreamPixels; ++p)
+      staged[p] = columns + mve::columns_bytes(ins) + p * mve::round_up(outs, mve::kQuad);
+    arguments.y = staged;
+    mve::gemm_columns_asm(&arguments);
+    for (int32_t p = 0; p < pixels; ++p) copy(y[p], staged[p], outs);
+  }
+
   // One row of a linear: whole blocks of channels in place, the channels of a last one by way of the stack.
   static void stream_rows(const int32_t* stream, const Output& out, const int8_t* x, int32_t ins, int32_t outs,
                           int32_t /*rows*/, int8_t* /*scratch*/, int8_t* y) {
@@ -118,15 +145,7 @@ struct Mve : V7m {
     copy(y + outs - odd, last, odd);
   }
 
-  static void copy(int8_t* to, const int8_t* from, int32_t bytes) {
-    asm volatile(
-        "wlstp.8 lr, %[bytes], 2f\n"
-        "1: vldrb.u8 q0, [%[from]], #16\n vstrb.8 q0, [%[to]], #16\n letp lr, 1b\n"
-        "2:\n"
-        : [to] "+r"(to), [from] "+r"(from)
-        : [bytes] "r"(bytes)
-        : "lr", "q0", "memory");
-  }
+  static void copy(int8_t* to, const int8_t* from, int32_t bytes) { copy_by<16>(to, from, bytes); }
 
   // ---- depthwise over planar rows (isa/mve/depthwise.h)
 
@@ -159,6 +178,18 @@ struct Mve : V7m {
   }
 
  private:
+  // Copies bytes by blocks of 16, which start kStep apart at `to`.
+  template <int32_t kStep>
+  static void copy_by(int8_t* to, const int8_t* from, int32_t bytes) {
+    asm volatile(
+        "wlstp.8 lr, %[bytes], 2f\n"
+        "1: vldrb.u8 q0, [%[from]], #16\n vstrb.8 q0, [%[to]], %[step]\n letp lr, 1b\n"
+        "2:\n"
+        : [to] "+r"(to), [from] "+r"(from)
+        : [bytes] "r"(bytes), [step] "i"(kStep)
+        : "lr", "q0", "memory");
+  }
+
   static bool makes_patches(const PlanarShape& p) {
     return mve::makes_patches(p.kernel_h, p.kernel_w, p.stride, p.dilation, p.pixel_out);
   }

@@ -6,6 +6,9 @@
 // 1 and 3, which the narrowing of two vectors into one interleaves:
 //   for each 16 k, from the last to the first: 16 weights of the first channel, 16 of the second; then words:
 //   kernel_sum, multiplier, -shift of the first, and of the second.
+// Columns (convolutions three columns wide whose windows stand side by side, of whole vectors of channels): the same,
+// but for each row of the kernel and 16 channels three times 16 weights of the first channel, one for each column, then
+// of the second.
 // Rows (linear: one row by eight channels). After the header the multiplier and -shift of all channels, or two zeros
 // where channels differ. Per block, in the order of channels 0 2 4 6 1 3 5 7, for the same reason: eight kernel sums;
 // for each 16 k eight times 16 weights; then eight multipliers and eight -shifts, where channels differ. The first 16 k
@@ -41,6 +44,11 @@ constexpr int32_t place_in_windows(int32_t pixel, int32_t at) {
   return at / kChunk * (kPixels * kChunk) + pixel * kChunk + at % kChunk;
 }
 constexpr int32_t window_bytes(int32_t ins) { return kPixels * round_up(ins, kChunk); }
+
+// Scratch of the columns: for each row of the kernel and 16 channels 16 bytes of each column that four windows see;
+// then, unless pixels and channels come by fours, a row of results for each pixel.
+inline constexpr int32_t kColumns = kPixels + 2;
+constexpr int32_t columns_bytes(int32_t ins) { return ins / 3 * kColumns; }
 constexpr int32_t staging_bytes(int32_t outs) { return outs % kQuad == 0 ? 0 : kPixels * round_up(outs, kQuad); }
 
 }  // namespace mve

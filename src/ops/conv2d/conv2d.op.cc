@@ -158,6 +158,13 @@ struct Geometry {
   bool rows_are_contiguous() const { return groups == 1 && (dilation_w == 1 || kernel_w == 1); }
 };
 
+// Whether the stream is the one for windows three columns wide that stand side by side, of whole vectors of channels
+// and more than one of them in a column.
+bool shares_columns(const Geometry& g, const target::StreamFormat& format) {
+  return format.pack_columns != nullptr && g.groups == 1 && g.kernel_w == 3 && g.stride_w == 1 && g.dilation_w == 1 &&
+         g.ins % 16 == 0 && g.kernel_h * g.ins > 16;
+}
+
 // How windows reach a stream's microkernel: what a row, or a pixel, has of one at once; padding as a pixel of zero
 // points; or a copy of the window gathered byte by byte.
 struct WindowLoads {
@@ -448,7 +455,8 @@ class Given {
     const target::StreamFormat& format = *target::stream_format(e.node.attrs.text("stream"));
     if (g_.depthwise()) return add(format.unpack_depthwise(words.data(), depthwise_kernel(g_)));
     for (const int32_t* stream = words.data(); stream != words.data() + words.size(); stream += stream[0])
-      add(format.unpack(stream, g_.group_outs(), g_.window()));
+      add(shares_columns(g_, format) ? format.unpack_columns(stream, g_.outs, g_.window(), g_.ins)
+                                     : format.unpack(stream, g_.group_outs(), g_.window()));
   }
 
   void add(target::Matrix m) {
@@ -521,9 +529,12 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
   node.attrs.set("kernel", Ints{g.kernel_h, g.kernel_w});
   if (const target::StreamFormat* format = chosen_streams(node, target)) {
     const auto pack_depthwise = [&](const target::Matrix& m) { return format->pack_depthwise(m, depthwise_kernel(g)); };
+    const auto pack_windows = [&](const target::Matrix& m) {
+      return shares_columns(g, *format) ? format->pack_columns(m, g.ins) : format->pack(m);
+    };
     const bool done =
         g.depthwise()              ? replace_by_streams(p, node, target, {depthwise_matrix(p, node, g)}, pack_depthwise)
-        : g.outs <= kMaxStreamOuts ? replace_by_streams(p, node, target, stream_matrices(p, node, g), format->pack)
+        : g.outs <= kMaxStreamOuts ? replace_by_streams(p, node, target, stream_matrices(p, node, g), pack_windows)
                                    : false;
     if (done) return ok;
   }
@@ -554,7 +565,9 @@ Geometry flattened(Geometry g) {
 }
 
 int64_t buffer_bytes(const Geometry& g, const target::Target& target) {
-  return target::stream_format(target.isa)->buffer_bytes(g.window(), g.group_outs(), flattened(g).out_w);
+  const target::StreamFormat& format = *target::stream_format(target.isa);
+  const auto bytes = shares_columns(g, format) ? format.columns_buffer_bytes : format.buffer_bytes;
+  return bytes(g.window(), g.group_outs(), flattened(g).out_w);
 }
 
 // A ring of planar rows, their places, and what a row of results needs (ops/conv2d/depthwise_stream.kernel.h).
@@ -574,7 +587,9 @@ int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& 
   return g.rows_are_contiguous() && !g.pads() ? 0 : g.window();
 }
 
-KernelStruct shape_struct(const Geometry& g, const WindowLoads& loads, int64_t zx) {
+KernelStruct shape_struct(const Geometry& g, const target::Target& target, int64_t zx) {
+  const WindowLoads loads(g, target);
+  const target::StreamFormat* format = target::stream_format(target.isa);
   return {"f8k::ConvShape",
           {{"batch", g.batch},
            {"in_h", g.in_h},
@@ -595,6 +610,7 @@ KernelStruct shape_struct(const Geometry& g, const WindowLoads& loads, int64_t z
            {"group_ins", g.group_ins()},
            {"group_outs", g.group_outs()},
            {"window_bytes", g.window()},
+           {"columns", format != nullptr && shares_columns(g, *format) ? 1 : 0},
            {"row_loads", loads.rows ? 1 : 0},
            {"tap_loads", loads.taps ? 1 : 0},
            {"padding", g.depthwise() && g.pads() ? g.ins
@@ -645,8 +661,7 @@ KernelStruct depthwise_struct(const Geometry& image, int64_t zx) {
 KernelCall kernel(const Program& p, const Node& node, const target::Target& target, const Geometry& g) {
   const bool stream = node.attrs.has("stream");
   const int64_t zx = p.type(node.inputs[0]).quant->zero;
-  const KernelStruct shape =
-      stream && g.depthwise() ? depthwise_struct(g, zx) : shape_struct(g, WindowLoads(g, target), zx);
+  const KernelStruct shape = stream && g.depthwise() ? depthwise_struct(g, zx) : shape_struct(g, target, zx);
   KernelCall call;
   call.is_object = true;
   call.args = {shape, output_struct(p, node), KernelRows{node.inputs[0], g.in_h, g.in_w * g.ins}};

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "isa/mve/depthwise.h"
 #include "isa/mve/stream.h"
@@ -69,18 +70,18 @@ int64_t buffer_bytes(int64_t ins, int64_t outs, int64_t) {
   return mve::window_bytes(static_cast<int32_t>(ins)) + mve::staging_bytes(static_cast<int32_t>(outs));
 }
 
-Stream pack_pixels(const Matrix& matrix) {
+// Pairs of channels, each with `write(words, m, pair)` for its weights and then its scales.
+template <class Write>
+Stream pack_pairs(const Matrix& matrix, Write write) {
   Stream stream{{}, objection(matrix)};
   if (!stream.why_not.empty()) return stream;
   const Matrix m = padded_to(matrix, mve::kQuad);
   stream.words = {0, static_cast<int32_t>(matrix.outs)};
   for (int64_t quad = 0; quad < m.outs; quad += mve::kQuad)
-    for (int32_t pair : {0, 2}) {
-      const int64_t first = quad + mve::kQuadOrder[pair];
-      const int64_t second = quad + mve::kQuadOrder[pair + 1];
-      for (int64_t k = padded(m.ins) - 16; k >= 0; k -= 16)
-        for (int64_t o : {first, second}) write_weights(stream.words, m, o, k);
-      for (int64_t o : {first, second}) {
+    for (int32_t half : {0, 2}) {
+      const int64_t pair[] = {quad + mve::kQuadOrder[half], quad + mve::kQuadOrder[half + 1]};
+      write(stream.words, m, pair);
+      for (int64_t o : pair) {
         const quant::Rescale r = m.rescales[static_cast<size_t>(o)];
         stream.words.insert(stream.words.end(), {m.sums[static_cast<size_t>(o)], r.multiplier, shift_of(r)});
       }
@@ -89,21 +90,68 @@ Stream pack_pixels(const Matrix& matrix) {
   return stream;
 }
 
-Matrix unpack_pixels(const int32_t* words, int64_t outs, int64_t ins) {
+// read(m, pair, words): the weights of a pair.
+template <class Read>
+Matrix unpack_pairs(const int32_t* words, int64_t outs, int64_t ins, Read read) {
   Matrix m = padded_to(empty_matrix(outs, ins), mve::kQuad);
   words += mve::kPixelHeader;
   for (int64_t quad = 0; quad < m.outs; quad += mve::kQuad)
-    for (int32_t pair : {0, 2}) {
+    for (int32_t half : {0, 2}) {
+      const int64_t pair[] = {quad + mve::kQuadOrder[half], quad + mve::kQuadOrder[half + 1]};
+      read(m, pair, words);
       const int32_t* scales = words + padded(ins) / 2;
-      for (int32_t j = 0; j < 2; ++j) {
-        const int64_t o = quad + mve::kQuadOrder[pair + j];
-        for (int64_t k = 0; k < padded(ins); k += 16) read_weights(m, o, k, words + (padded(ins) - 16 - k) / 2 + 4 * j);
-        m.sums[static_cast<size_t>(o)] = scales[3 * j];
-        m.rescales[static_cast<size_t>(o)] = rescale_of(scales[3 * j + 1], scales[3 * j + 2]);
+      for (int64_t o : pair) {
+        m.sums[static_cast<size_t>(o)] = scales[0];
+        m.rescales[static_cast<size_t>(o)] = rescale_of(scales[1], scales[2]);
+        scales += 3;
       }
       words += mve::pair_words(static_cast<int32_t>(ins));
     }
   return with_outs(std::move(m), outs);
+}
+
+Stream pack_pixels(const Matrix& matrix) {
+  return pack_pairs(matrix, [](std::vector<int32_t>& words, const Matrix& m, const int64_t* pair) {
+    for (int64_t k = padded(m.ins) - 16; k >= 0; k -= 16)
+      for (int32_t j : {0, 1}) write_weights(words, m, pair[j], k);
+  });
+}
+
+Matrix unpack_pixels(const int32_t* words, int64_t outs, int64_t ins) {
+  return unpack_pairs(words, outs, ins, [ins](Matrix& m, const int64_t* pair, const int32_t* from) {
+    for (int64_t k = padded(ins) - 16; k >= 0; k -= 16)
+      for (int32_t j : {0, 1}) read_weights(m, pair[j], k, std::exchange(from, from + 4));
+  });
+}
+
+// ---- columns
+
+int64_t columns_buffer_bytes(int64_t ins, int64_t outs, int64_t pixels) {
+  const bool whole = pixels % mve::kPixels == 0 && outs % mve::kQuad == 0;
+  return mve::columns_bytes(static_cast<int32_t>(ins)) +
+         (whole ? 0 : mve::kPixels * mve::round_up(static_cast<int32_t>(outs), mve::kQuad));
+}
+
+// Calls weights(second of a pair, k) for each 16 weights of a pair, in the order of the stream.
+template <class Weights>
+void each_column(int64_t ins, int64_t channels, Weights weights) {
+  for (int64_t ky = 0; ky < ins / (3 * channels); ++ky)
+    for (int64_t c = 0; c < channels; c += 16)
+      for (int32_t j : {0, 1})
+        for (int64_t kx = 0; kx < 3; ++kx) weights(j, (ky * 3 + kx) * channels + c);
+}
+
+Stream pack_columns(const Matrix& m, int64_t channels) {
+  return pack_pairs(m, [&](std::vector<int32_t>& words, const Matrix& padded, const int64_t* pair) {
+    each_column(m.ins, channels, [&](int32_t j, int64_t k) { write_weights(words, padded, pair[j], k); });
+  });
+}
+
+Matrix unpack_columns(const int32_t* words, int64_t outs, int64_t ins, int64_t channels) {
+  return unpack_pairs(words, outs, ins, [&](Matrix& m, const int64_t* pair, const int32_t* from) {
+    each_column(ins, channels,
+                [&](int32_t j, int64_t k) { read_weights(m, pair[j], k, std::exchange(from, from + 4)); });
+  });
 }
 
 // ---- rows
@@ -300,7 +348,9 @@ Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
 
 }  // namespace
 
-const StreamFormat kMveStreams = {buffer_bytes, pack_pixels,    unpack_pixels,    rows_buffer_bytes, pack_rows,
-                                  unpack_rows,  pack_depthwise, unpack_depthwise, depthwise_blocks,  /*load_unit=*/1};
+const StreamFormat kMveStreams = {buffer_bytes,     pack_pixels,          unpack_pixels,  rows_buffer_bytes,
+                                  pack_rows,        unpack_rows,          pack_depthwise, unpack_depthwise,
+                                  depthwise_blocks, columns_buffer_bytes, pack_columns,   unpack_columns,
+                                  /*load_unit=*/1};
 
 }  // namespace fold8::target
