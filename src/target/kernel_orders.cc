@@ -7,6 +7,7 @@
 #include "target/dsp/dsp_stream.h"
 #include "target/mve/mve_stream.h"
 #include "target/stream.h"
+#include "target/v6m/v6m_stream.h"
 #include "target/v7m/v7m_stream.h"
 
 namespace fold8::target {
@@ -20,7 +21,7 @@ struct Row {
 
 // The one place where the compiler names ISAs: each row repeats what the ISA's own folder states.
 constexpr Row kRows[] = {
-    {"v6m", f8k::v6m::kGemmOrder, nullptr},
+    {"v6m", f8k::v6m::kGemmOrder, &kV6mStreams},
     {"v7m", f8k::v7m::kGemmOrder, &kV7mStreams},
     {"dsp", f8k::dsp::kGemmOrder, &kDspStreams},
     {"mve", f8k::mve::kGemmOrder, &kMveStreams},

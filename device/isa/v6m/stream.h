@@ -1,0 +1,73 @@
+// How the ARMv6-M matrix microkernels read weights, sums and scales: one stream, in the order of the loop. Shared by
+// the kernels and by the compiler that packs them.
+//
+// Convolution, four pixels at a time. Two pixels travel in one word, X = p1 * 2^16 + p0, so that one multiplication by
+// a weight is two products, each in its half. The products of four neighbouring weights are added up before the halves
+// are taken apart: exact when their |w| add up to at most 255, as then |sum| <= 128 * 255 < 2^15. Where they would not,
+// the largest become 0 and stand alone, before the others.
+//
+// First the number of words of this stream. Then, per channel, in words:
+//   low, high      what the sums of X and of p1 start from: high = kernel_sum - first,
+//                  low = high * (2^16 + 1) - 2^15 * (fours + weights alone) + weights alone
+//                  so that the number of weights alone is the lowest 15 bits of low - high
+//   for each weight alone: 8 * k * 2^8 + w
+//   ins / 4 words  the weights, bytes in order, ins padded to 4 with zeros
+//   7 words        how to rescale
+//
+// Linear, eight channels at a time. A word holds the weights of four channels for one k,
+//   W = d * 2^24 + (c + 128) * 2^16 + (b + 128) * 2^8 + a + 128
+// The sums of x times W, W >> 8, W >> 16 and W >> 24 need no unpacking beyond the shift; each less 256 times the next
+// is the sum of one channel, of the first three with 128 * x too much: exact modulo 2^32, so always.
+//
+// Per eight channels, in words; the last channels may be nobody's:
+//   8 words        what the sums start from, of s = kernel_sum - first: s_a + 2^8 * (s_b + 2^8 * (s_c + 2^8 * s_d)),
+//   ... 2 * ins words  two for each k 8 * 7 words    how to rescale
+//
+// Rescale (docs/arithmetic.md, "Requantization on ARMv6-M"), seven words:
+//   range, at_zero, multiplier_low, multiplier_high, offset_low, offset, shift
+// d = sum - first, as first is taken off the sum beforehand. Where d is not in 0..range (unsigned), the result is -128
+// (d < 0) or 127. Else it is, in unsigned arithmetic but for the last shift, by bits 31 and 30 of shift:
+//   direct  v = ((d * multiplier_low) >> 14) + d * multiplier_high
+//           y = (v + offset) >> (shift & 255)
+//   narrow  (kNarrow) a second rounding depends on the sum's sign:
+//           y = (((v + offset_low) >> 13) + offset + (d >= at_zero)) >> (shift & 255)
+//   wide    (kWide) v = (d * (2^16 * multiplier_high + multiplier_low)) >> 16
+//           y = (((v + offset_low) >> 15) + offset + (d >= at_zero)) >> (shift & 255)
+// Bits 8 to 29 of shift, which a shift by register ignores, are for the compiler's own reader.
+#pragma once
+
+#include <stdint.h>
+
+namespace f8k {
+inline namespace v0_1 {
+namespace v6m {
+
+inline constexpr int32_t kStreamPixels = 4;
+inline constexpr int32_t kStreamHead = 2;     // words before the weights of a channel
+inline constexpr int32_t kScaleWords = 7;     // and after them
+inline constexpr int32_t kStreamInBlock = 4;  // ins are padded to this with zero weights
+inline constexpr int32_t kSummed = 4;         // products that are added before the halves are taken apart
+inline constexpr int32_t kSummedLimit = 255;  // of the sum of their |weights|
+inline constexpr int32_t kMaxAlone = (1 << 15) - 1;
+inline constexpr int32_t kPixelWords = 2;  // of one k: pixels 0 and 1, pixels 2 and 3
+inline constexpr int32_t kRowBlock = 8;    // channels of a linear at a time
+inline constexpr uint32_t kWide = 1u << 31;
+inline constexpr uint32_t kNarrow = 1u << 30;
+
+constexpr int32_t stream_ins(int32_t ins) { return (ins + kStreamInBlock - 1) / kStreamInBlock * kStreamInBlock; }
+// Weights that stand alone, of the channel whose words begin here.
+constexpr int32_t weights_alone(const int32_t* channel) {
+  return static_cast<int32_t>((static_cast<uint32_t>(channel[0]) - static_cast<uint32_t>(channel[1])) & kMaxAlone);
+}
+constexpr int32_t row_blocks(int32_t outs) { return (outs + kRowBlock - 1) / kRowBlock; }
+constexpr int32_t row_block_words(int32_t ins) { return kRowBlock + 2 * ins + kRowBlock * kScaleWords; }
+
+struct Scale {
+  uint32_t range, at_zero, multiplier_low, multiplier_high, offset_low;
+  int32_t offset;
+  uint32_t shift;
+};
+
+}  // namespace v6m
+}  // namespace v0_1
+}  // namespace f8k

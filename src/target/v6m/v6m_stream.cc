@@ -1,0 +1,266 @@
+// Writes and reads the streams of device/isa/v6m/stream.h.
+#include "target/v6m/v6m_stream.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <span>
+
+#include "isa/v6m/depthwise.h"
+#include "target/v6m/v6m_scale.h"
+
+namespace fold8::target {
+namespace {
+
+namespace v6m = f8k::v6m;
+
+std::span<const int8_t> row(const Matrix& m, int64_t o) {
+  return std::span(m.weights).subspan(static_cast<size_t>(o * m.ins), static_cast<size_t>(m.ins));
+}
+
+// With the sums that x in -128..127 can give.
+Requantization requantization(const Matrix& m, int64_t o) {
+  const int64_t start = m.sums[static_cast<size_t>(o)];
+  Requantization r{m.rescales[static_cast<size_t>(o)], m.zero.value_or(0), start, start};
+  for (int64_t w : row(m, o)) {
+    r.least += std::min(w * -128, w * 127);
+    r.most += std::max(w * -128, w * 127);
+  }
+  return r;
+}
+
+// One for each channel; an objection if some channel has none.
+struct Scales {
+  std::vector<ScaleOfSums> list;
+  std::string why_not;
+};
+
+Scales find_scales(const Matrix& m) {
+  Scales scales;
+  for (int64_t o = 0; o < m.outs; ++o) {
+    const auto scale = find_scale(requantization(m, o));
+    if (!scale) return {{}, fmt::format("channel {} has no exact rescale in 32 bits", o)};
+    scales.list.push_back(*scale);
+  }
+  return scales;
+}
+
+uint32_t start(const Matrix& m, const Scales& scales, int64_t o) {
+  return static_cast<uint32_t>(m.sums[static_cast<size_t>(o)] - scales.list[static_cast<size_t>(o)].first);
+}
+
+void write_scale(std::vector<int32_t>& words, const v6m::Scale& s) {
+  for (uint32_t word : {s.range, s.at_zero, s.multiplier_low, s.multiplier_high, s.offset_low})
+    words.push_back(static_cast<int32_t>(word));
+  words.push_back(s.offset);
+  words.push_back(static_cast<int32_t>(s.shift));
+}
+
+// Into channel o, whose weights are there: sum, rescale, zero.
+void read_scale(Matrix& m, int64_t o, uint32_t from, const int32_t* words) {
+  const auto word = [&](int i) { return static_cast<uint32_t>(words[i]); };
+  const v6m::Scale scale = {word(0), word(1), word(2), word(3), word(4), words[5], word(6)};
+  const int32_t first = static_cast<int32_t>(-scale.at_zero);
+  m.sums[static_cast<size_t>(o)] = static_cast<int32_t>(from + static_cast<uint32_t>(first));
+  const Requantization found = requantization_of({scale, first}, requantization(m, o));
+  m.rescales[static_cast<size_t>(o)] = found.rescale;
+  m.zero = found.zero;
+}
+
+// Four weights a word, in order, padded with zeros.
+void write_bytes(std::vector<int32_t>& words, std::span<const int8_t> weights) {
+  for (size_t k = 0; k < weights.size(); k += 4) {
+    uint32_t word = 0;
+    for (size_t i = k; i < std::min(k + 4, weights.size()); ++i)
+      word |= uint32_t{static_cast<uint8_t>(weights[i])} << (8 * (i - k));
+    words.push_back(static_cast<int32_t>(word));
+  }
+}
+
+void read_bytes(Matrix& m, int64_t o, const int32_t* words) {
+  for (int64_t k = 0; k < m.ins; ++k)
+    m.weights[static_cast<size_t>(o * m.ins + k)] =
+        static_cast<int8_t>(static_cast<uint32_t>(words[k / 4]) >> (8 * (k % 4)));
+}
+
+// ---- convolution
+
+int64_t buffer_bytes(int64_t ins, int64_t /*outs*/, int64_t /*pixels*/) {
+  return 4 * v6m::kPixelWords * v6m::stream_ins(static_cast<int32_t>(ins));
+}
+
+// A channel's weights as the loop sums them, four neighbours at a time, and those that stand alone.
+struct Summed {
+  std::vector<int8_t> together;
+  std::vector<int64_t> alone;  // which
+};
+
+Summed split(std::span<const int8_t> weights) {
+  Summed result{{weights.begin(), weights.end()}, {}};
+  const auto magnitude = [&](int64_t k) { return std::abs(result.together[static_cast<size_t>(k)]); };
+  const auto ins = static_cast<int64_t>(weights.size());
+  for (int64_t first = 0; first < ins; first += v6m::kSummed)
+    for (;;) {
+      int64_t largest = first;
+      int64_t sum = 0;
+      for (int64_t k = first; k < std::min(first + v6m::kSummed, ins); ++k) {
+        sum += magnitude(k);
+        if (magnitude(k) > magnitude(largest)) largest = k;
+      }
+      if (sum <= v6m::kSummedLimit) break;
+      result.alone.push_back(largest);
+      result.together[static_cast<size_t>(largest)] = 0;
+    }
+  return result;
+}
+
+Stream pack_matrix(const Matrix& m) {
+  const Scales scales = find_scales(m);
+  Stream stream{{0}, scales.why_not};
+  for (int64_t o = 0; o < m.outs && stream.why_not.empty(); ++o) {
+    const Summed weights = split(row(m, o));
+    const auto alone = static_cast<int64_t>(weights.alone.size());
+    if (alone > v6m::kMaxAlone) stream.why_not = fmt::format("channel {} has {} weights that stand alone", o, alone);
+    const int64_t sums = v6m::stream_ins(static_cast<int32_t>(m.ins)) / v6m::kSummed + alone;
+    const uint32_t high = start(m, scales, o);
+    stream.words.push_back(
+        static_cast<int32_t>(high * 0x10001u - (static_cast<uint32_t>(sums) << 15) + static_cast<uint32_t>(alone)));
+    stream.words.push_back(static_cast<int32_t>(high));
+    for (int64_t k : weights.alone)
+      stream.words.push_back(
+          static_cast<int32_t>(8 * k << 8 | static_cast<uint8_t>(row(m, o)[static_cast<size_t>(k)])));
+    write_bytes(stream.words, weights.together);
+    write_scale(stream.words, scales.list[static_cast<size_t>(o)].scale);
+  }
+  if (!stream.why_not.empty()) return {{}, stream.why_not};
+  stream.words[0] = static_cast<int32_t>(stream.words.size());
+  return stream;
+}
+
+Matrix unpack_matrix(const int32_t* words, int64_t outs, int64_t ins) {
+  Matrix m = empty_matrix(outs, ins);
+  ++words;
+  for (int64_t o = 0; o < outs; ++o) {
+    const int32_t* alone = words + v6m::kStreamHead;
+    const int32_t* weights = alone + v6m::weights_alone(words);
+    const int32_t* scale = weights + v6m::stream_ins(static_cast<int32_t>(ins)) / 4;
+    read_bytes(m, o, weights);
+    for (; alone != weights; ++alone)
+      m.weights[static_cast<size_t>(o * ins + (*alone >> 8) / 8)] = static_cast<int8_t>(*alone);
+    read_scale(m, o, static_cast<uint32_t>(words[1]), scale);
+    words = scale + v6m::kScaleWords;
+  }
+  return m;
+}
+
+// ---- linear
+
+int64_t rows_buffer_bytes(int64_t /*ins*/, int64_t /*outs*/, int64_t /*rows*/) { return 0; }
+
+// sum of digit(j) * 2^(8 * j), j < 4
+template <class Digit>
+int32_t digits(Digit digit) {
+  uint32_t word = 0;
+  for (int j = 3; j >= 0; --j) word = 256 * word + static_cast<uint32_t>(digit(j));
+  return static_cast<int32_t>(word);
+}
+
+Stream pack_rows(const Matrix& m) {
+  Stream stream;
+  if (m.ins == 0) stream.why_not = "there is nothing to multiply";
+  if (!stream.why_not.empty()) return stream;
+  const Scales scales = find_scales(m);
+  stream.why_not = scales.why_not;
+  if (!stream.why_not.empty()) return stream;
+  for (int64_t block = 0; block < m.outs; block += v6m::kRowBlock) {
+    const auto weight = [&](int64_t o, int64_t k) { return o < m.outs ? row(m, o)[static_cast<size_t>(k)] : 0; };
+    for (int64_t o = block; o < block + v6m::kRowBlock; ++o)
+      stream.words.push_back(digits([&](int j) {
+        const int64_t other = o + j;
+        return other < m.outs && other / 4 == o / 4 ? start(m, scales, other) : 0u;
+      }));
+    for (int64_t k = 0; k < m.ins; ++k)
+      for (int64_t o = block; o < block + v6m::kRowBlock; o += 4)
+        stream.words.push_back(digits([&](int j) { return weight(o + j, k) + (j < 3 ? 128 : 0); }));
+    for (int64_t o = block; o < block + v6m::kRowBlock; ++o)
+      write_scale(stream.words, o < m.outs ? scales.list[static_cast<size_t>(o)].scale : v6m::Scale{});
+  }
+  return stream;
+}
+
+Matrix unpack_rows(const int32_t* words, int64_t outs, int64_t ins) {
+  Matrix m = empty_matrix(outs, ins);
+  for (int64_t o = 0; o < outs; ++o) {
+    const int32_t* block = words + o / v6m::kRowBlock * v6m::row_block_words(static_cast<int32_t>(ins));
+    const int64_t place = o % v6m::kRowBlock;
+    for (int64_t k = 0; k < ins; ++k) {
+      const int32_t word = block[v6m::kRowBlock + 2 * k + place / 4] >> (8 * (place % 4));
+      m.weights[static_cast<size_t>(o * ins + k)] = static_cast<int8_t>(place % 4 == 3 ? word : (word & 255) - 128);
+    }
+    const uint32_t above = place % 4 == 3 ? 0 : static_cast<uint32_t>(block[place + 1]);
+    read_scale(m, o, static_cast<uint32_t>(block[place]) - 256 * above,
+               block + v6m::kRowBlock + 2 * ins + place * v6m::kScaleWords);
+  }
+  return m;
+}
+
+// ---- depthwise
+
+// Output channels in the order of their records.
+std::vector<int64_t> depthwise_order(const DepthwiseKernel& kernel) {
+  std::vector<int64_t> order;
+  for (int64_t first = 0; first < kernel.channels; first += v6m::kDepthwiseChannels)
+    for (int64_t j = 0; j < kernel.multiplier; ++j)
+      for (int64_t c = first; c < std::min(first + v6m::kDepthwiseChannels, kernel.channels); ++c)
+        order.push_back(c * kernel.multiplier + j);
+  return order;
+}
+
+// Products of two neighbours are added up, in each half of a word.
+std::string halves_overflow(const Matrix& m) {
+  for (int64_t o = 0; o < m.outs; ++o)
+    for (size_t k = 0; k + 1 < row(m, o).size(); k += 2)
+      if (row(m, o)[k] == -128 && row(m, o)[k + 1] == -128)
+        return fmt::format("weights {} and {} of channel {} are both -128: their products leave 16 bits", k, k + 1, o);
+  return "";
+}
+
+Stream pack_depthwise(const Matrix& m, const DepthwiseKernel& kernel) {
+  Stream stream;
+  stream.why_not = halves_overflow(m);
+  if (!stream.why_not.empty()) return stream;
+  const Scales scales = find_scales(m);
+  stream.why_not = scales.why_not;
+  if (!stream.why_not.empty()) return stream;
+  for (const int64_t o : depthwise_order(kernel)) {
+    write_bytes(stream.words, row(m, o));
+    stream.words.push_back(static_cast<int32_t>(start(m, scales, o)));
+    write_scale(stream.words, scales.list[static_cast<size_t>(o)].scale);
+  }
+  return stream;
+}
+
+Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
+  Matrix m = empty_matrix(kernel.channels * kernel.multiplier, kernel.taps());
+  const int32_t weight_words = v6m::depthwise_weight_words(static_cast<int32_t>(kernel.taps()));
+  for (const int64_t o : depthwise_order(kernel)) {
+    read_bytes(m, o, words);
+    read_scale(m, o, static_cast<uint32_t>(words[weight_words]), words + weight_words + 1);
+    words += weight_words + 1 + v6m::kScaleWords;
+  }
+  return m;
+}
+
+DepthwiseBlocks depthwise_blocks(const DepthwiseKernel& kernel) {
+  return {v6m::kDepthwiseChannels, 1, v6m::planar_row_bytes(static_cast<int32_t>(kernel.columns())),
+          v6m::depthwise_work_bytes(static_cast<int32_t>(kernel.outputs))};
+}
+
+}  // namespace
+
+const StreamFormat kV6mStreams = {buffer_bytes,   pack_matrix,    unpack_matrix,    rows_buffer_bytes, pack_rows,
+                                  unpack_rows,    pack_depthwise, unpack_depthwise, depthwise_blocks,
+                                  nullptr,        nullptr,        nullptr,          /*load_unit=*/1};
+
+}  // namespace fold8::target
