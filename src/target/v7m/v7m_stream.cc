@@ -231,6 +231,6 @@ DepthwiseBlocks depthwise_blocks(const DepthwiseKernel& kernel) {
 }  // namespace
 
 const StreamFormat kV7mStreams = {buffer_bytes, pack_pixels,    unpack_pixels,    rows_buffer_bytes, pack_rows,
-                                  unpack_rows,  pack_depthwise, unpack_depthwise, depthwise_blocks};
+                                  unpack_rows,  pack_depthwise, unpack_depthwise, depthwise_blocks,  /*load_unit=*/1};
 
 }  // namespace fold8::target
