@@ -32,8 +32,6 @@ struct V7m {
   // Whether there are load_columns() and gemm_columns(), for windows side by side.
   static constexpr bool kSharesColumns = false;
 
-  // Whether there is load_run(), for the windows of several pixels at once.
-  static constexpr bool kLoadsRuns = false;
   // Whether there is load_joined(), for windows whose rows are no multiple of what load() takes.
   static constexpr bool kJoinsRows = false;
 
@@ -81,6 +79,12 @@ struct V7m {
     } else {
       v7m::load_odd(x, bytes, buffer + pixel - 1, at);
     }
+  }
+
+  // The same bytes of `pixels` pixels, whose windows are `step` bytes apart. kLoadsRuns: there is such a load_run().
+  static constexpr bool kLoadsRuns = true;
+  static void load_run(const int8_t* x, int32_t step, int32_t bytes, int32_t at, int32_t pixels, uint32_t* buffer) {
+    for (int32_t pixel = 0; pixel < pixels; ++pixel, x += step) load(x, bytes, at, pixel, pixels, buffer);
   }
 
   // Every channel of 1 to 4 pixels whose windows are in the buffer; y[i]: where pixel i's channels start.
