@@ -16,7 +16,8 @@
 //
 // Widened: 2 * kernel_sum_a, 2 * kernel_sum_b; then for each four k (2 * w_a[k0], 2 * w_a[k2]), (2 * w_a[k1],
 // 2 * w_a[k3]), and the same of b. Nothing to unpack or to take apart, for twice the bytes: what small matrices have,
-// where few multiplications bear the work around them.
+// where few multiplications bear the work around them. Larger ones take fewer instructions so too, but more cycles, as
+// there is twice as much to load.
 //
 // A linear's stream has two pairs side by side: both pairs' sums, then for each four k (H[k0], H[k2]) of the one and of
 // the other and (H[k1], H[k3]) likewise, then both pairs' scales.
@@ -47,8 +48,8 @@ constexpr int32_t round_up(int32_t n, int32_t block) { return (n + block - 1) / 
 constexpr int32_t stream_ins(int32_t ins) { return round_up(ins, kStreamInBlock); }
 constexpr int32_t linear_ins(int32_t ins) { return round_up(ins, kLinearInBlock); }
 
-// The first `unwidened` inputs of a linear stay int8, as scratch holds kMaxWidened of them. Unpacking costs 4 more
-// instructions for each 8 inputs and four channels, of 31.
+// The first `unwidened` inputs of a linear stay int8, as scratch holds kMaxWidened of them. Unpacking costs 5 more
+// instructions for each 8 inputs and four channels, beside 27.
 constexpr int32_t unwidened(int32_t ins) {
   return linear_ins(ins) <= kMaxWidened ? 0 : round_up(linear_ins(ins) - kMaxWidened, kUnwidenedBlock);
 }

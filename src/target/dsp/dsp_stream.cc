@@ -127,9 +127,7 @@ struct Layout {
   }
 };
 
-Layout pixels_layout(int64_t outs, int64_t ins) {
-  return {dsp::stream_ins(static_cast<int32_t>(ins)), 1, outs * ins <= dsp::kMaxWidenedWeights};
-}
+Layout pixels_layout(int64_t ins, bool widened) { return {dsp::stream_ins(static_cast<int32_t>(ins)), 1, widened}; }
 Layout rows_layout(int64_t ins) { return {dsp::linear_ins(static_cast<int32_t>(ins)), 2}; }
 
 void put_halfword(int32_t* block, int32_t at, int32_t value) {
@@ -231,9 +229,11 @@ Matrix unpack_matrix(const int32_t* words, int64_t outs, int64_t ins, const Layo
 int64_t buffer_bytes(int64_t ins, int64_t, int64_t pixels) {
   return std::min<int64_t>(pixels, dsp::kStreamPixels) * 2 * dsp::stream_ins(static_cast<int32_t>(ins));
 }
-Stream pack_pixels(const Matrix& m) { return pack_matrix(m, pixels_layout(m.outs, m.ins)); }
+Stream pack_pixels(const Matrix& m) {
+  return pack_matrix(m, pixels_layout(m.ins, m.outs * m.ins <= dsp::kMaxWidenedWeights));
+}
 Matrix unpack_pixels(const int32_t* words, int64_t outs, int64_t ins) {
-  return unpack_matrix(words, outs, ins, pixels_layout(outs, ins));
+  return unpack_matrix(words, outs, ins, pixels_layout(ins, words[1] != 0));
 }
 
 int64_t rows_buffer_bytes(int64_t ins, int64_t, int64_t) {
