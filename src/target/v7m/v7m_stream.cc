@@ -230,7 +230,15 @@ DepthwiseBlocks depthwise_blocks(const DepthwiseKernel& kernel) {
 
 }  // namespace
 
-const StreamFormat kV7mStreams = {buffer_bytes, pack_pixels,    unpack_pixels,    rows_buffer_bytes, pack_rows,
-                                  unpack_rows,  pack_depthwise, unpack_depthwise, depthwise_blocks,  /*load_unit=*/1};
+const StreamFormat kV7mStreams = {.buffer_bytes = buffer_bytes,
+                                  .pack = pack_pixels,
+                                  .unpack = unpack_pixels,
+                                  .rows_buffer_bytes = rows_buffer_bytes,
+                                  .pack_rows = pack_rows,
+                                  .unpack_rows = unpack_rows,
+                                  .pack_depthwise = pack_depthwise,
+                                  .unpack_depthwise = unpack_depthwise,
+                                  .depthwise_blocks = depthwise_blocks,
+                                  .load_unit = 1};
 
 }  // namespace fold8::target
