@@ -323,13 +323,13 @@ const SourceFault kSourceFaults[] = {
      {"cortex-m55"},
      "vctp8q(static_cast<uint32_t>(lanes))",
      "vctp8q(static_cast<uint32_t>(lanes - 1))"},
-    {"right border reads on", "borders", {"cortex-m3", "cortex-m4"}, "ix < 0 || ix >= s.in_w", "ix < 0 || ix > s.in_w"},
+    {"right border reads on", "borders", {"cortex-m4"}, "ix < 0 || ix >= s.in_w", "ix < 0 || ix > s.in_w"},
     {"right border of a row reads on",
      "padded_rows",
      {"cortex-m3", "cortex-m4", "cortex-m55"},
      "clamp(s.in_w - ix, first",
      "clamp(s.in_w - ix + 1, first"},
-    {"gathered padding is 0", "borders", {"cortex-m3", "cortex-m4"}, "fill_bytes(to, s.input_zero", "fill_bytes(to, 0"},
+    {"gathered padding is 0", "borders", {"cortex-m4"}, "fill_bytes(to, s.input_zero", "fill_bytes(to, 0"},
     {"padding of whole pixels is 0",
      "channels",
      {"cortex-m3", "cortex-m4", "cortex-m55"},
@@ -344,7 +344,11 @@ const SourceFault kUndefinedBehaviour[] = {
      {"cortex-m0plus/size", "cortex-m3/size"},
      "k < ins; ++k",
      "k < ins + 1; ++k"},
-    {"negative number is shifted", "shifts", {"cortex-m0plus/size", "cortex-m3/size"}, "static_cast<uint32_t>(x) << n", "x << n"},
+    {"negative number is shifted",
+     "shifts",
+     {"cortex-m0plus/size", "cortex-m3/size"},
+     "static_cast<uint32_t>(x) << n",
+     "x << n"},
 };
 
 // How often `text` was there.

@@ -16,7 +16,6 @@ inline namespace v0_1 {
 struct V6m : V7m {
   static constexpr const char* kName = "v6m";
   static constexpr WeightOrder kGemmOrder = v6m::kGemmOrder;
-  static constexpr bool kLoadsRuns = false;  // V7m's load_run() goes with V7m's streams
 
   static void copy(int8_t* to, const int8_t* from, int32_t bytes) { copy_bytes<false>(to, from, bytes); }
 
