@@ -66,8 +66,8 @@ class Graph {
     int64_t bytes = -1;
     if (label.ends_with("(static)")) std::from_chars(label.data() + at + 2, label.data() + label.size(), bytes);
     const std::string title = quoted(line, "title");
-    const auto naked = pushed_.find(std::string_view(title).substr(title.rfind(':') + 1));  // "file:name" where static
-    frame_[title] = bytes == 0 && naked != pushed_.end() ? naked->second : bytes;
+    const auto pushed = pushed_.find(std::string_view(title).substr(title.rfind(':') + 1));  // "file:name" where static
+    frame_[title] = bytes >= 0 && pushed != pushed_.end() ? std::max(bytes, pushed->second) : bytes;
   }
 
   const PushedBytes& pushed_;

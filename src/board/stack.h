@@ -21,9 +21,9 @@ using PushedBytes = std::map<std::string, int64_t, std::less<>>;
 PushedBytes pushed_bytes(const std::vector<Instruction>& image);
 
 // `graphs`: what GCC's -fcallgraph-info=su wrote, one text for each translation unit. The deepest path from each of
-// `entries`, frames and return addresses included. A naked function, which for the compiler has no frame, has what it
-// pushes. Recursion, a frame of unknown size and a call through a pointer are
-// errors: none has a bound.
+// `entries`, frames and return addresses included. A function that pushes more than the compiler says has that: a naked
+// one, which for the compiler has no frame, or one that spills arguments passed in registers. Recursion, a frame of
+// unknown size and a call through a pointer are errors: none has a bound.
 Result<std::vector<int64_t>> deepest_paths(const std::vector<std::string>& graphs,
                                            const std::vector<std::string>& entries, const PushedBytes& pushed = {});
 

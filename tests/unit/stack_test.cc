@@ -44,6 +44,14 @@ TEST(StackBound, CountsWhatNakedFunctionsPush) {
   EXPECT_EQ(*bounds, (std::vector<int64_t>{16 + 36 + 16 + 28 + 8, 8}));
 }
 
+TEST(StackBound, CountsArgumentsThatAFunctionSpills) {
+  // GCC's account leaves out what it pushes to keep a structure that came in registers.
+  const PushedBytes pushed = pushed_bytes({instruction("f", "b5ff      \tpush\t{r0, r1, r2, r3, r4, r5, r6, r7, lr}")});
+  const auto bounds = deepest_paths({node("f", "20 bytes (static)")}, {"f"}, pushed);
+  ASSERT_TRUE(bounds);
+  EXPECT_EQ(bounds->front(), 36);
+}
+
 TEST(StackBound, RefusesWhatHasNone) {
   EXPECT_FALSE(deepest_paths({node("a", "8 bytes (static)") + edge("a", "a")}, {"a"}));
   EXPECT_FALSE(deepest_paths({node("a", "8 bytes (dynamic)")}, {"a"}));
