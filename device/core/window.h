@@ -45,6 +45,9 @@ inline void next_window(const WindowAxis& a, WindowWalk& walk) {
   }
 }
 
+// Where regular window i begins.
+inline WindowWalk regular_window(const WindowAxis& a, int32_t i) { return {i * a.step - a.before, 0}; }
+
 // ceil((i + 1) * in / out) - floor(i * in / out) = step + ceil((fraction + part) / parts),
 // and fraction + part < 2 * parts.
 inline Window window_at(const WindowAxis& a, WindowWalk walk) {

@@ -277,6 +277,32 @@ KernelStruct window_axis(const PoolAxis& a) {
            {"before", a.before}}};
 }
 
+KernelRows rows_in(const Node& node, const Pool& pool) {
+  return {node.inputs[0], pool.h.in, pool.w.in * pool.channels};
+}
+KernelRows rows_out(const Node& node, const Pool& pool) {
+  return {node.outputs[0], pool.h.out, pool.w.out * pool.channels};
+}
+
+std::vector<Touch> touches_pool(const Program& p, const Node& node, const target::Target&, std::optional<int64_t> row) {
+  const Pool pool = pool_of(p, node);
+  std::vector<Touch> all;
+  int64_t step = 0;
+  for (int64_t n = 0; n < pool.batch; ++n)
+    for (int64_t oy = row.value_or(0); oy < (row ? *row + 1 : pool.h.out); ++oy)
+      for (int64_t ox = 0; ox < pool.w.out; ++ox, step += 2) {
+        const auto y = static_cast<int64_t>(pool.out_index(n, 0, oy, ox));
+        all.push_back({step, true, 0, y, y + pool.channels});
+        const int64_t first = std::max<int64_t>(pool.w.start(ox), 0);
+        const int64_t end = std::min(pool.w.stop(ox), pool.w.in);
+        for (int64_t iy : pool.h.taps(oy)) {
+          const auto x = static_cast<int64_t>(pool.in_index(n, 0, iy, first));
+          all.push_back({step + 1, false, 0, x, x + (end - first) * pool.channels});
+        }
+      }
+  return all;
+}
+
 Pool with_merged_rows(Pool pool) {
   for (const PoolAxis* a : {&pool.h, &pool.w})
     if (a->out != 1 || a->start(0) != 0 || a->stop(0) != a->in || a->dilation != 1) return pool;

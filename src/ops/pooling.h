@@ -83,6 +83,14 @@ int headroom(int64_t n, double scale);
 // f8k::WindowAxis
 ir::KernelStruct window_axis(const PoolAxis& axis);
 
+// Its rows in and out, as a kernel's object takes them.
+ir::KernelRows rows_in(const ir::Node& node, const Pool& pool);
+ir::KernelRows rows_out(const ir::Node& node, const Pool& pool);
+
+// Window by window, each written while it is still read.
+std::vector<ir::Touch> touches_pool(const ir::Program& program, const ir::Node& node, const target::Target& target,
+                                    std::optional<int64_t> row);
+
 // The same pool with one row, where a single window covers the whole image.
 Pool with_merged_rows(Pool pool);
 

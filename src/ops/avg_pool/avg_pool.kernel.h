@@ -9,6 +9,7 @@
 
 #include "core/pool.h"
 #include "core/requantize.h"
+#include "core/rows.h"
 #include "core/window.h"
 
 namespace f8k {
@@ -87,24 +88,39 @@ void avg_pool_row(const AvgPool& s, const WindowAxis& across, const Counted& col
   }
 }
 
-// x [batch][down.in][across.in][channels], y [batch][down.out][across.out][channels]; no window has more than kMaxRows
-// rows.
+// No window has more than kMaxRows rows. rescales: null when kDivide.
 template <class Isa, bool kDivide, int32_t kMaxRows>
-void avg_pool(const AvgPool& s, const WindowAxis& down, const WindowAxis& across, const Counted& rows_counted,
-              const Counted& columns_counted, const Output& out, const int8_t* x, const Rescale* rescales, int8_t* y) {
-  const int32_t in_row = across.in * s.channels;
-  for (int32_t b = 0; b < s.batch; ++b, x += down.in * in_row) {
-    WindowWalk walk = first_window(down);
-    for (int32_t oy = 0; oy < down.out; ++oy, next_window(down, walk), y += across.out * s.channels) {
-      const Window window = window_at(down, walk);
-      const int8_t* rows[kMaxRows] = {};
-      int32_t row_count = 0;
-      for (int32_t iy = window.first; iy < window.end; ++iy) rows[row_count++] = x + iy * in_row;
-      avg_pool_row<Isa, kDivide>(s, across, columns_counted, out, rows, row_count, counted_in(rows_counted, window),
-                                 rescales, y);
+struct AvgPools {
+  const AvgPool& s;
+  const WindowAxis& down;
+  const WindowAxis& across;
+  const Counted& rows_counted;
+  const Counted& columns_counted;
+  const Output& out;
+  Rows x;
+  const Rescale* rescales;
+  Rows y;
+
+  void run(uint8_t* arena) const {
+    for (int32_t image = 0; image < s.batch; ++image) {
+      WindowWalk walk = first_window(down);
+      for (int32_t oy = 0; oy < down.out; ++oy, next_window(down, walk)) make(arena, image, oy, walk);
     }
   }
-}
+
+  // For windows that are not adaptive.
+  void row(uint8_t* arena, int32_t image, int32_t oy) const { make(arena, image, oy, regular_window(down, oy)); }
+
+ private:
+  void make(uint8_t* arena, int32_t image, int32_t oy, WindowWalk walk) const {
+    const Window window = window_at(down, walk);
+    const int8_t* rows[kMaxRows] = {};
+    int32_t row_count = 0;
+    for (int32_t iy = window.first; iy < window.end; ++iy) rows[row_count++] = x.row(arena, image, iy);
+    avg_pool_row<Isa, kDivide>(s, across, columns_counted, out, rows, row_count, counted_in(rows_counted, window),
+                               rescales, y.row(arena, image, oy));
+  }
+};
 
 }  // namespace v0_1
 }  // namespace f8k

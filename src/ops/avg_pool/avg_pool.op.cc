@@ -271,11 +271,9 @@ KernelStruct counted(const PoolAxis& axis, bool padding) {
   return {"f8k::Counted", {{"from", padding ? -axis.before : 0}, {"to", axis.in + (padding ? axis.after : 0)}}};
 }
 
-std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target&) {
-  if (p.type(node.outputs[0]).elems() == 0) return {};
-  Averages a = averages(p, node);
+// `a.pool`: the node's own, or with merged rows.
+KernelCall kernel(const Program& p, const Node& node, const Averages& a) {
   const bool divides = !has_input(node, 1);
-  a.pool = with_merged_rows(a.pool);
   const Pool& pool = a.pool;
   const Counts rows = counts(pool.h, a.padding_counts);
   const Counts columns = counts(pool.w, a.padding_counts);
@@ -291,14 +289,27 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
                             {"column_pitch", one ? 0 : 1},
                             {"up", a.up}}};
   return {
-      {.function = "f8k::avg_pool",
-       .header = "ops/avg_pool/avg_pool.kernel.h",
-       .template_args = {divides ? "true" : "false", std::to_string(pool.h.most_taps())},
-       .args = {shape, window_axis(pool.h), window_axis(pool.w), counted(pool.h, a.padding_counts),
-                counted(pool.w, a.padding_counts),
-                KernelStruct{"f8k::Output", {{"zero", a.exact ? 0 : a.zy}, {"lo", a.bounds.lo}, {"hi", a.bounds.hi}}},
-                KernelPointer{node.inputs[0]}, KernelPointer{divides ? ValueId::none : node.inputs[1]},
-                KernelPointer{node.outputs[0]}}}};
+      .function = "f8k::AvgPools",
+      .header = "ops/avg_pool/avg_pool.kernel.h",
+      .template_args = {divides ? "true" : "false", std::to_string(pool.h.most_taps())},
+      .args = {shape, window_axis(pool.h), window_axis(pool.w), counted(pool.h, a.padding_counts),
+               counted(pool.w, a.padding_counts),
+               KernelStruct{"f8k::Output", {{"zero", a.exact ? 0 : a.zy}, {"lo", a.bounds.lo}, {"hi", a.bounds.hi}}},
+               rows_in(node, pool), KernelPointer{divides ? ValueId::none : node.inputs[1]}, rows_out(node, pool)},
+      .is_object = true};
+}
+
+std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target&) {
+  if (p.type(node.outputs[0]).elems() == 0) return {};
+  Averages a = averages(p, node);
+  a.pool = with_merged_rows(a.pool);
+  return {kernel(p, node, a)};
+}
+
+std::optional<KernelCall> rows(const Program& p, const Node& node, const target::Target&) {
+  const Averages a = averages(p, node);
+  if (a.pool.h.adaptive) return std::nullopt;
+  return kernel(p, node, a);
 }
 
 }  // namespace
@@ -311,6 +322,8 @@ constexpr OpDef op_avg_pool = {
     .integerize = integerize,
     .evaluate = evaluate,
     .pack = pack,
+    .touches = touches_pool,
+    .rows = rows,
     .calls = calls,
 };
 static_assert(complete(op_avg_pool));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/pool.h"
+#include "core/rows.h"
 #include "core/window.h"
 
 namespace f8k {
@@ -42,22 +43,34 @@ void max_pool_row(const MaxPool& s, const WindowAxis& across, const int8_t* cons
   }
 }
 
-// x [batch][down.in][across.in][channels], y [batch][down.out][across.out][channels]; no window has more than kMaxRows
-// rows.
+// No window has more than kMaxRows rows.
 template <class Isa, int32_t kMaxRows>
-void max_pool(const MaxPool& s, const WindowAxis& down, const WindowAxis& across, const int8_t* x, int8_t* y) {
-  const int32_t in_row = across.in * s.channels;
-  for (int32_t b = 0; b < s.batch; ++b, x += down.in * in_row) {
-    WindowWalk walk = first_window(down);
-    for (int32_t oy = 0; oy < down.out; ++oy, next_window(down, walk), y += across.out * s.channels) {
-      const Window window = window_at(down, walk);
-      const int8_t* rows[kMaxRows] = {};
-      int32_t row_count = 0;
-      for (int32_t iy = window.first; iy < window.end; iy += down.dilation) rows[row_count++] = x + iy * in_row;
-      max_pool_row<Isa>(s, across, rows, row_count, y);
+struct MaxPools {
+  const MaxPool& s;
+  const WindowAxis& down;
+  const WindowAxis& across;
+  Rows x;
+  Rows y;
+
+  void run(uint8_t* arena) const {
+    for (int32_t image = 0; image < s.batch; ++image) {
+      WindowWalk walk = first_window(down);
+      for (int32_t oy = 0; oy < down.out; ++oy, next_window(down, walk)) make(arena, image, oy, walk);
     }
   }
-}
+
+  // For windows that are not adaptive.
+  void row(uint8_t* arena, int32_t image, int32_t oy) const { make(arena, image, oy, regular_window(down, oy)); }
+
+ private:
+  void make(uint8_t* arena, int32_t image, int32_t oy, WindowWalk walk) const {
+    const Window window = window_at(down, walk);
+    const int8_t* rows[kMaxRows] = {};
+    int32_t row_count = 0;
+    for (int32_t iy = window.first; iy < window.end; iy += down.dilation) rows[row_count++] = x.row(arena, image, iy);
+    max_pool_row<Isa>(s, across, rows, row_count, y.row(arena, image, oy));
+  }
+};
 
 }  // namespace v0_1
 }  // namespace f8k

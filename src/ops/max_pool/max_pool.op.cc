@@ -89,19 +89,28 @@ void evaluate(const Evaluation& e) {
     }
 }
 
+KernelCall kernel(const Node& node, const Pool& pool) {
+  const Bounds bounds = clamp_bounds(node);
+  return {
+      .function = "f8k::MaxPools",
+      .header = "ops/max_pool/max_pool.kernel.h",
+      .template_args = {std::to_string(pool.h.most_taps())},
+      .args = {KernelStruct{"f8k::MaxPool",
+                            {{"batch", pool.batch}, {"channels", pool.channels}, {"lo", bounds.lo}, {"hi", bounds.hi}}},
+               window_axis(pool.h), window_axis(pool.w), rows_in(node, pool), rows_out(node, pool)},
+      .is_object = true};
+}
+
 std::vector<KernelCall> calls(const Program& p, const Node& node, const target::Target&) {
   require(node.attrs.has("layout"), "pools run channels last");
   if (p.type(node.outputs[0]).elems() == 0) return {};
-  const Pool pool = with_merged_rows(pool_of(p, node));
-  const Bounds bounds = clamp_bounds(node);
-  return {
-      {.function = "f8k::max_pool",
-       .header = "ops/max_pool/max_pool.kernel.h",
-       .template_args = {std::to_string(pool.h.most_taps())},
-       .args = {
-           KernelStruct{"f8k::MaxPool",
-                        {{"batch", pool.batch}, {"channels", pool.channels}, {"lo", bounds.lo}, {"hi", bounds.hi}}},
-           window_axis(pool.h), window_axis(pool.w), KernelPointer{node.inputs[0]}, KernelPointer{node.outputs[0]}}}};
+  return {kernel(node, with_merged_rows(pool_of(p, node)))};
+}
+
+std::optional<KernelCall> rows(const Program& p, const Node& node, const target::Target&) {
+  const Pool pool = pool_of(p, node);
+  if (pool.h.adaptive) return std::nullopt;
+  return kernel(node, pool);
 }
 
 }  // namespace
@@ -114,6 +123,8 @@ constexpr OpDef op_max_pool = {
     .infer = infer,
     .integerize = integerize,
     .evaluate = evaluate,
+    .touches = touches_pool,
+    .rows = rows,
     .calls = calls,
 };
 static_assert(complete(op_max_pool));
