@@ -11,111 +11,21 @@
 // window where some window is not contiguous in memory; depthwise: one pixel of padding. Known ahead of time, part of
 // the arena, overwritten by each call: no state.
 #include <algorithm>
-#include <utility>
 
 #include "ops/accumulate.h"
 #include "ops/channels.h"
+#include "ops/conv2d/conv2d.h"
 #include "target/kernel_orders.h"
 
 namespace fold8::ops {
 
 using namespace ir;
+using namespace conv;
 extern const OpDef op_conv2d;
-extern const OpDef op_reshape;
 
 namespace {
 
 // ---- import
-
-using Ints = std::vector<int64_t>;
-
-// A list of one counts for every spatial dimension, as in PyTorch.
-Result<Ints> spatial(const ImportCall& call, const char* arg, size_t rank) {
-  F8_TRY(Ints list, call.integers(arg));
-  if (list.size() == 1) list.resize(rank, list[0]);
-  if (list.size() != rank)
-    return call.fail("F8-0301", fmt::format("{} has {} numbers; expected {}", arg, list.size(), rank));
-  return list;
-}
-
-// padding="valid" or "same" (the odd element of "same" goes to the end), or numbers.
-Result<Ints> padding(const ImportCall& call, const Ints& kernel, const Ints& dilation) {
-  Ints sides;
-  if (const auto* mode = std::get_if<std::string>(&call.args.find("padding")->second)) {
-    if (*mode != "valid" && *mode != "same")
-      return call.fail("F8-0301", fmt::format("padding mode '{}'; supported: valid, same, numbers", *mode));
-    for (size_t i = 0; i < kernel.size(); ++i) {
-      const int64_t total = *mode == "same" ? dilation[i] * (kernel[i] - 1) : 0;
-      sides.insert(sides.end(), {total / 2, total - total / 2});
-    }
-    return sides;
-  }
-  F8_TRY(const Ints both, spatial(call, "padding", kernel.size()));
-  for (int64_t pad : both) sides.insert(sides.end(), {pad, pad});
-  return sides;
-}
-
-Result<Attrs> window_attrs(const ImportCall& call, const Ints& kernel) {
-  const size_t rank = kernel.size();
-  F8_TRY(Ints stride, spatial(call, "stride", rank));
-  F8_TRY(Ints dilation, spatial(call, "dilation", rank));
-  F8_TRY(Ints pad, padding(call, kernel, dilation));
-  F8_TRY(const int64_t groups, call.integer("groups"));
-  if (rank == 1) {
-    stride.insert(stride.begin(), 1);
-    dilation.insert(dilation.begin(), 1);
-    pad.insert(pad.begin(), {0, 0});
-  }
-  Attrs attrs;
-  attrs.set("stride", stride);
-  attrs.set("dilation", dilation);
-  attrs.set("pad", pad);
-  attrs.set("groups", groups);
-  return attrs;
-}
-
-Result<ValueId> reshaped(ImportCall& call, ValueId x, Shape shape, bool is_result) {
-  Attrs attrs;
-  attrs.set("shape", std::move(shape));
-  return call.emit(op_reshape, {x}, attrs, is_result);
-}
-
-Shape with_height(Shape shape) {
-  shape.insert(shape.begin() + 2, 1);
-  return shape;
-}
-
-Result<> import_conv(ImportCall& call) {
-  F8_TRY(ValueId x, call.tensor("input"));
-  F8_TRY(ValueId w, call.tensor("weight"));
-  F8_TRY(const ValueId b, call.optional_tensor("bias"));
-  const Shape ws = call.program.type(w).shape;
-  const Shape xs = call.program.type(x).shape;
-  if ((ws.size() != 3 && ws.size() != 4) || xs.size() != ws.size())
-    return call.fail("F8-0301",
-                     fmt::format("input {} and weight {}; supported: [N,C,H,W] with [O,I,h,w], [N,C,L] with [O,I,l]",
-                                 shape_text(xs), shape_text(ws)));
-  F8_TRY(const Attrs attrs, window_attrs(call, Ints(ws.begin() + 2, ws.end())));
-  const bool flat = ws.size() == 3;
-  if (flat) {
-    F8_TRY(x, reshaped(call, x, with_height(xs), false));
-    F8_TRY(w, reshaped(call, w, with_height(ws), false));
-  }
-  std::vector<ValueId> operands = {x, w};
-  if (b != ValueId::none) operands.push_back(b);
-  F8_TRY(const ValueId y, call.emit(op_conv2d, operands, attrs, /*is_result=*/!flat));
-  if (!flat) return ok;
-  Shape ys = call.program.type(y).shape;
-  ys.erase(ys.begin() + 2);
-  F8_CHECK(reshaped(call, y, ys, true));
-  return ok;
-}
-
-Result<> import_convolution(ImportCall& call) {
-  F8_TRY(const bool transposed, call.boolean("transposed"));
-  if (transposed) return call.fail("F8-0301", "transposed convolution is not supported");
-  return import_conv(call);
-}
 
 constexpr Param kConv2d[] = {{"input"},           {"weight"},           {"bias", "null"},
                              {"stride", "[1,1]"}, {"padding", "[0,0]"}, {"dilation", "[1,1]"},
@@ -139,125 +49,6 @@ constexpr ImportRow kImports[] = {
 };
 
 // ---- shapes
-
-bool packed(const Program& p) { return p.form >= Form::packed; }
-bool nhwc(const Node& node) { return node.attrs.has("layout"); }
-
-// Every size of one convolution, whatever the layout and the form.
-struct Geometry {
-  int64_t batch, in_h, in_w, ins, out_h, out_w, outs, kernel_h, kernel_w;
-  int64_t stride_h, stride_w, top, bottom, left, right, dilation_h, dilation_w, groups;
-
-  int64_t group_ins() const { return ins / groups; }
-  bool depthwise() const { return groups > 1 && groups == ins; }
-  int64_t group_outs() const { return outs / groups; }
-  bool depthwise_by_columns() const { return depthwise() && out_w == in_w && out_h > out_w; }
-  int64_t segment() const { return kernel_w * group_ins(); }  // bytes of a window in one row
-  int64_t window() const { return kernel_h * segment(); }
-  bool pads() const { return top + bottom + left + right != 0; }
-  bool rows_are_contiguous() const { return groups == 1 && (dilation_w == 1 || kernel_w == 1); }
-};
-
-// Whether the stream is the one for windows three columns wide that stand side by side, of whole vectors of channels
-// and more than one of them in a column.
-bool shares_columns(const Geometry& g, const target::StreamFormat& format) {
-  return format.pack_columns != nullptr && g.groups == 1 && g.kernel_w == 3 && g.stride_w == 1 && g.dilation_w == 1 &&
-         g.ins % 16 == 0 && g.kernel_h * g.ins > 16;
-}
-
-// How windows reach a stream's microkernel: what a row, or a pixel, has of one at once; padding as a pixel of zero
-// points; or a copy of the window gathered byte by byte.
-struct WindowLoads {
-  bool rows, taps, padding, gathered;
-
-  WindowLoads(const Geometry& g, int64_t unit)
-      : rows(g.rows_are_contiguous() && g.segment() % unit == 0),
-        taps(g.group_ins() % unit == 0),
-        padding(g.pads() && taps),
-        gathered(!taps && (g.pads() || !rows)) {}
-  WindowLoads(const Geometry& g, const target::Target& target) : WindowLoads(g, load_unit(target)) {}
-
-  int64_t extra_bytes(const Geometry& g) const { return gathered ? g.window() : padding ? g.group_ins() : 0; }
-
- private:
-  static int64_t load_unit(const target::Target& target) {
-    const target::StreamFormat* format = target::stream_format(target.isa);
-    return format == nullptr ? 1 : format->load_unit;
-  }
-};
-
-// A depthwise convolution as its stream and kernel see it: longer rows cost less, so the image's columns can be the
-// rows (ops/conv2d/depthwise_stream.kernel.h says why only where they keep their number).
-Geometry as_rows_run(Geometry g) {
-  if (!g.depthwise_by_columns()) return g;
-  std::swap(g.in_h, g.in_w);
-  std::swap(g.out_h, g.out_w);
-  std::swap(g.kernel_h, g.kernel_w);
-  std::swap(g.stride_h, g.stride_w);
-  std::swap(g.top, g.left);
-  std::swap(g.bottom, g.right);
-  std::swap(g.dilation_h, g.dilation_w);
-  return g;
-}
-
-target::DepthwiseKernel depthwise_kernel(const Geometry& g) {
-  const Geometry rows = as_rows_run(g);
-  const bool by_columns = g.depthwise_by_columns();
-  return {.channels = g.ins,
-          .multiplier = g.group_outs(),
-          .height = rows.kernel_h,
-          .width = rows.kernel_w,
-          .dilation = rows.dilation_w,
-          .stride = rows.stride_w,
-          .rows_are_neighbours = rows.stride_h == 1 && rows.dilation_h == 1,
-          .outputs = rows.out_w,
-          .pixel_out = by_columns ? g.out_w * g.outs : g.outs,
-          .row_out = by_columns ? g.outs : g.out_w * g.outs};
-}
-
-// Where w[ky, kx] stands among an output channel's taps in the stream.
-int64_t depthwise_tap(const Geometry& g, int64_t ky, int64_t kx) {
-  return g.depthwise_by_columns() ? kx * g.kernel_h + ky : ky * g.kernel_w + kx;
-}
-
-int64_t outputs(int64_t in, int64_t before, int64_t after, int64_t kernel, int64_t dilation, int64_t stride) {
-  const int64_t room = in + before + after - dilation * (kernel - 1) - 1;
-  return room < 0 ? 0 : room / stride + 1;
-}
-
-Geometry geometry(const Program& p, const Node& node) {
-  const Shape& x = p.type(node.inputs[0]).shape;
-  const auto& stride = node.attrs.integers("stride");
-  const auto& pad = node.attrs.integers("pad");
-  const auto& dilation = node.attrs.integers("dilation");
-  Geometry g{};
-  g.batch = x[0];
-  g.ins = nhwc(node) ? x[3] : x[1];
-  g.in_h = nhwc(node) ? x[1] : x[2];
-  g.in_w = nhwc(node) ? x[2] : x[3];
-  if (packed(p)) {
-    g.outs = node.attrs.integer("outs");
-    g.kernel_h = node.attrs.integers("kernel")[0];
-    g.kernel_w = node.attrs.integers("kernel")[1];
-  } else {
-    const Shape& w = p.type(node.inputs[1]).shape;
-    g.outs = w[0];
-    g.kernel_h = w[2];
-    g.kernel_w = w[3];
-  }
-  g.stride_h = stride[0];
-  g.stride_w = stride[1];
-  g.top = pad[0];
-  g.bottom = pad[1];
-  g.left = pad[2];
-  g.right = pad[3];
-  g.dilation_h = dilation[0];
-  g.dilation_w = dilation[1];
-  g.groups = node.attrs.integer("groups");
-  g.out_h = outputs(g.in_h, g.top, g.bottom, g.kernel_h, g.dilation_h, g.stride_h);
-  g.out_w = outputs(g.in_w, g.left, g.right, g.kernel_w, g.dilation_w, g.stride_w);
-  return g;
-}
 
 Result<> check_list(const Node& node, const char* name, size_t count, int64_t least) {
   const Attr* attr = node.attrs.find(name);
@@ -554,16 +345,6 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
 
 // ---- device
 
-// A 1x1 convolution without stride or padding sees no rows: one row of all pixels leaves fewer tails.
-Geometry flattened(Geometry g) {
-  const bool pointwise = g.kernel_h * g.kernel_w * g.stride_h * g.stride_w == 1 && !g.pads();
-  if (!pointwise || g.depthwise()) return g;
-  g.in_w *= g.in_h * g.batch;
-  g.out_w = g.in_w;
-  g.batch = g.in_h = g.out_h = 1;
-  return g;
-}
-
 int64_t buffer_bytes(const Geometry& g, const target::Target& target) {
   const target::StreamFormat& format = *target::stream_format(target.isa);
   const auto bytes = shares_columns(g, format) ? format.columns_buffer_bytes : format.buffer_bytes;
@@ -693,75 +474,6 @@ std::optional<KernelCall> rows(const Program& p, const Node& node, const target:
   const Geometry g = geometry(p, node);
   if (node.attrs.has("stream") && g.depthwise_by_columns()) return std::nullopt;
   return kernel(p, node, target, g);
-}
-
-// What the window of output pixel (oy, ox) covers of the input, row by row.
-void add_window(const Geometry& g, int64_t n, int64_t oy, int64_t ox, int64_t step, std::vector<Touch>& all) {
-  const int64_t ix = ox * g.stride_w - g.left;
-  const int64_t from = std::max<int64_t>(ix, 0);
-  const int64_t to = std::min(ix + (g.kernel_w - 1) * g.dilation_w + 1, g.in_w);
-  for (int64_t ky = 0; ky < g.kernel_h && from < to; ++ky) {
-    const int64_t iy = oy * g.stride_h - g.top + ky * g.dilation_h;
-    const int64_t row = (n * g.in_h + iy) * g.in_w;
-    if (iy >= 0 && iy < g.in_h) all.push_back({step, false, 0, (row + from) * g.ins, (row + to) * g.ins});
-  }
-}
-
-// Appends the pixels of one row, of channels [from, to) of `channels`; `row` counts image rows, or columns.
-void add_pixels(const Geometry& image, bool by_columns, bool write, int64_t n, int64_t row, int64_t from, int64_t to,
-                int64_t step, std::vector<Touch>& all) {
-  const int64_t height = write ? image.out_h : image.in_h;
-  const int64_t width = write ? image.out_w : image.in_w;
-  const int64_t channels = write ? image.outs : image.ins;
-  for (int64_t i = 0; i < (by_columns ? height : width); ++i) {
-    const int64_t pixel = n * height * width + (by_columns ? i * width + row : row * width + i);
-    all.push_back({step, write, 0, pixel * channels + from, pixel * channels + to});
-  }
-}
-
-// Block of channels by block: each input row is read when the first window needs it, or, in a single row, again.
-std::vector<Touch> depthwise_touches(const Geometry& image, int64_t block, std::optional<int64_t> row) {
-  const Geometry g = row ? image : as_rows_run(image);
-  const bool by_columns = !row && image.depthwise_by_columns();
-  const int64_t slots = (g.kernel_h - 1) * g.dilation_h + 1;
-  std::vector<Touch> all;
-  int64_t step = 0;
-  for (int64_t n = 0; n < g.batch; ++n)
-    for (int64_t c = 0; c < g.ins; c += block) {
-      const int64_t end = std::min(c + block, g.ins);
-      int64_t next = 0;
-      for (int64_t oy = row.value_or(0); oy < (row ? *row + 1 : g.out_h); ++oy, ++step) {
-        const int64_t first = oy * g.stride_h - g.top;
-        for (next = std::max(next, first); next < std::min(first + slots, g.in_h); ++next)
-          add_pixels(image, by_columns, false, n, next, c, end, step, all);
-        add_pixels(image, by_columns, true, n, oy, c * g.group_outs(), end * g.group_outs(), step, all);
-      }
-    }
-  return all;
-}
-
-// Pixel by pixel. A matrix stream's kernel loads the windows before it writes the channels, of a few pixels at once:
-// that only moves reads before writes. The others write channels while they still read the window.
-std::vector<Touch> touches(const Program& p, const Node& node, const target::Target& target,
-                           std::optional<int64_t> row) {
-  const Geometry g = row ? geometry(p, node) : flattened(geometry(p, node));
-  const bool loads_first = node.attrs.has("stream");
-  if (loads_first && g.depthwise())
-    return depthwise_touches(g, target::stream_format(target.isa)->depthwise_blocks(depthwise_kernel(g)).channels, row);
-  const int64_t passes = loads_first ? g.groups : 1;
-  const int64_t outs = g.outs / passes;
-  std::vector<Touch> all;
-  int64_t step = 0;
-  for (int64_t n = 0; n < g.batch; ++n)
-    for (int64_t oy = row.value_or(0); oy < (row ? *row + 1 : g.out_h); ++oy)
-      for (int64_t pass = 0; pass < passes; ++pass)
-        for (int64_t ox = 0; ox < g.out_w; ++ox, step += 2) {
-          const int64_t y = ((n * g.out_h + oy) * g.out_w + ox) * g.outs + pass * outs;
-          if (loads_first) add_window(g, n, oy, ox, step, all);
-          all.push_back({step, true, 0, y, y + outs});
-          if (!loads_first) add_window(g, n, oy, ox, step + 1, all);
-        }
-  return all;
 }
 
 int64_t macs(const Program& p, const Node& node) {

@@ -1,0 +1,83 @@
+// When the convolution kernels read and write which bytes.
+#include <algorithm>
+
+#include "ops/conv2d/conv2d.h"
+
+namespace fold8::ops::conv {
+
+using namespace ir;
+
+namespace {
+
+// What the window of output pixel (oy, ox) covers of the input, row by row.
+void add_window(const Geometry& g, int64_t n, int64_t oy, int64_t ox, int64_t step, std::vector<Touch>& all) {
+  const int64_t ix = ox * g.stride_w - g.left;
+  const int64_t from = std::max<int64_t>(ix, 0);
+  const int64_t to = std::min(ix + (g.kernel_w - 1) * g.dilation_w + 1, g.in_w);
+  for (int64_t ky = 0; ky < g.kernel_h && from < to; ++ky) {
+    const int64_t iy = oy * g.stride_h - g.top + ky * g.dilation_h;
+    const int64_t row = (n * g.in_h + iy) * g.in_w;
+    if (iy >= 0 && iy < g.in_h) all.push_back({step, false, 0, (row + from) * g.ins, (row + to) * g.ins});
+  }
+}
+
+// Appends the pixels of one row, of channels [from, to) of `channels`; `row` counts image rows, or columns.
+void add_pixels(const Geometry& image, bool by_columns, bool write, int64_t n, int64_t row, int64_t from, int64_t to,
+                int64_t step, std::vector<Touch>& all) {
+  const int64_t height = write ? image.out_h : image.in_h;
+  const int64_t width = write ? image.out_w : image.in_w;
+  const int64_t channels = write ? image.outs : image.ins;
+  for (int64_t i = 0; i < (by_columns ? height : width); ++i) {
+    const int64_t pixel = n * height * width + (by_columns ? i * width + row : row * width + i);
+    all.push_back({step, write, 0, pixel * channels + from, pixel * channels + to});
+  }
+}
+
+// Block of channels by block: each input row is read when the first window needs it, or, in a single row, again.
+std::vector<Touch> depthwise_touches(const Geometry& image, int64_t block, std::optional<int64_t> row) {
+  const Geometry g = row ? image : as_rows_run(image);
+  const bool by_columns = !row && image.depthwise_by_columns();
+  const int64_t slots = (g.kernel_h - 1) * g.dilation_h + 1;
+  std::vector<Touch> all;
+  int64_t step = 0;
+  for (int64_t n = 0; n < g.batch; ++n)
+    for (int64_t c = 0; c < g.ins; c += block) {
+      const int64_t end = std::min(c + block, g.ins);
+      int64_t next = 0;
+      for (int64_t oy = row.value_or(0); oy < (row ? *row + 1 : g.out_h); ++oy, ++step) {
+        const int64_t first = oy * g.stride_h - g.top;
+        for (next = std::max(next, first); next < std::min(first + slots, g.in_h); ++next)
+          add_pixels(image, by_columns, false, n, next, c, end, step, all);
+        add_pixels(image, by_columns, true, n, oy, c * g.group_outs(), end * g.group_outs(), step, all);
+      }
+    }
+  return all;
+}
+
+}  // namespace
+
+// Pixel by pixel. A matrix stream's kernel loads the windows before it writes the channels, of a few pixels at once:
+// that only moves reads before writes. The others write channels while they still read the window.
+std::vector<Touch> touches(const Program& p, const Node& node, const target::Target& target,
+                           std::optional<int64_t> row) {
+  const Geometry g = row ? geometry(p, node) : flattened(geometry(p, node));
+  const bool loads_first = node.attrs.has("stream");
+  if (loads_first && g.depthwise())
+    return depthwise_touches(g, target::stream_format(target.isa)->depthwise_blocks(depthwise_kernel(g)).channels, row);
+  const int64_t passes = loads_first ? g.groups : 1;
+  const int64_t outs = g.outs / passes;
+  std::vector<Touch> all;
+  int64_t step = 0;
+  for (int64_t n = 0; n < g.batch; ++n)
+    for (int64_t oy = row.value_or(0); oy < (row ? *row + 1 : g.out_h); ++oy)
+      for (int64_t pass = 0; pass < passes; ++pass)
+        for (int64_t ox = 0; ox < g.out_w; ++ox, step += 2) {
+          const int64_t y = ((n * g.out_h + oy) * g.out_w + ox) * g.outs + pass * outs;
+          if (loads_first) add_window(g, n, oy, ox, step, all);
+          all.push_back({step, true, 0, y, y + outs});
+          if (!loads_first) add_window(g, n, oy, ox, step + 1, all);
+        }
+  return all;
+}
+
+}  // namespace fold8::ops::conv
