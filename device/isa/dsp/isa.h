@@ -141,13 +141,13 @@ struct Dsp : V7m {
  private:
   // The first `n` <= 4 bytes at p as one word, zeros above.
   static int8x4_t word(const int8_t* p, int32_t n) {
-    int8x4_t bits = 0;
+    uint32_t bits = 0;
     if (n == 4) {
       memcpy(&bits, p, 4);
     } else {
-      memcpy(&bits, p, static_cast<uint32_t>(n));
+      for (int32_t i = 0; i < n; ++i) bits |= uint32_t{static_cast<uint8_t>(p[i])} << (8 * i);
     }
-    return bits;
+    return static_cast<int8x4_t>(bits);
   }
 
   // A planar row whose pixels lie behind any padding, or have too few channels to be read as words.

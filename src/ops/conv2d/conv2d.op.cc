@@ -405,9 +405,11 @@ KernelStruct output_struct(const Program& p, const Node& node) {
   return {"f8k::Output", {{"zero", p.type(node.outputs[0]).quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}};
 }
 
-// Room for the rows of a window: one instantiation of a kernel for all usual heights.
-std::string max_rows(const Geometry& g) {
-  return std::to_string(g.kernel_h <= 4 ? 4 : g.kernel_h <= 16 ? 16 : g.kernel_h);
+// Room for the rows of a window, on the stack: an instantiation of a kernel for the usual heights and one for tall ones,
+// or one for both where size is preferred.
+std::string max_rows(const Geometry& g, const target::Target& target) {
+  const int64_t usual = target.prefer == target::Prefer::size ? 16 : 4;
+  return std::to_string(g.kernel_h <= usual ? usual : g.kernel_h <= 16 ? 16 : g.kernel_h);
 }
 
 KernelStruct depthwise_struct(const Geometry& image, int64_t zx) {
@@ -452,14 +454,14 @@ KernelCall kernel(const Program& p, const Node& node, const target::Target& targ
     call.function = g.depthwise() ? "f8k::DepthwiseStream" : "f8k::Conv2dStream";
     call.header = g.depthwise() ? "ops/conv2d/depthwise_stream.kernel.h" : "ops/conv2d/conv2d_stream.kernel.h";
     if (!g.depthwise()) {
-      call.template_args = {max_rows(g)};
+      call.template_args = {max_rows(g, target)};
       call.args.push_back(KernelScratch{buffer_bytes(g, target)});
     }
   } else {
     const char* per_channel = p.type(node.inputs[3]).elems() > 1 ? "true" : "false";
     call.function = g.depthwise() ? "f8k::Depthwise" : "f8k::Conv2d";
     call.header = g.depthwise() ? "ops/conv2d/depthwise.kernel.h" : "ops/conv2d/conv2d.kernel.h";
-    call.template_args = {per_channel, g.depthwise() ? std::to_string(g.kernel_h) : max_rows(g)};
+    call.template_args = {per_channel, g.depthwise() ? std::to_string(g.kernel_h) : max_rows(g, target)};
     if (g.depthwise()) call.template_args.push_back(std::to_string(g.kernel_w));
   }
   call.args.push_back(KernelRows{node.outputs[0], g.out_h, g.out_w * g.outs});
