@@ -28,7 +28,7 @@ const std::vector<std::string> kEachCompact = {"cortex-m0plus/size", "cortex-m3/
 const std::vector<std::string> kEachIsa = {"cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55"};
 
 const SourceFault kSourceFaults[] = {
-    {"kernel_sum is not read", "small", kEachCompact, "acc[j] = kernel_sum[o + j];", "acc[j] = 0;"},
+    {"kernel_sum is not read", "small", kEachCompact, "acc[j] = j < rows ? kernel_sum[o + j] : 0;", "acc[j] = 0;"},
     {"right shift truncates", "ties", {"cortex-m0plus/size", "cortex-m3/size"}, "(halves & 1)", "0"},
     {"left shift wraps", "shifts", kEachCompact, "if (x > limit) return INT32_MAX;", ""},
     {"high product truncates",

@@ -94,8 +94,8 @@ struct Conv2d {
         }
         for (int32_t left = s.group_outs; left > 0; left -= kOuts) {
           const int32_t lanes = left < kOuts ? left : kOuts;
-          int32_t acc[kOuts] = {};
-          for (int32_t j = 0; j < lanes; ++j) acc[j] = kernel_sum[channel + j];
+          int32_t acc[kOuts];
+          for (int32_t j = 0; j < kOuts; ++j) acc[j] = j < lanes ? kernel_sum[channel + j] : 0;
           for (int32_t ky = 0; ky < s.kernel_h; ++ky, block += block_bytes)
             Isa::dot_rows(window[ky], block, segment, acc);
           for (int32_t j = 0; j < lanes; ++j, ++channel)

@@ -25,8 +25,8 @@ void linear(const LinearShape& shape, const Output& out, const int8_t* x, const 
     const int8_t* group = w;
     for (int32_t o = 0; o < shape.outs; o += kRows, group += group_bytes) {
       const int32_t rows = shape.outs - o < kRows ? shape.outs - o : kRows;
-      int32_t acc[kRows] = {};
-      for (int32_t j = 0; j < rows; ++j) acc[j] = kernel_sum[o + j];
+      int32_t acc[kRows];
+      for (int32_t j = 0; j < kRows; ++j) acc[j] = j < rows ? kernel_sum[o + j] : 0;
       Isa::dot_rows(x, group, shape.ins, acc);
       for (int32_t j = 0; j < rows; ++j) y[o + j] = requantize<Isa>(acc[j], rescales[kPerChannel ? o + j : 0], out);
     }
