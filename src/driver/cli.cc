@@ -36,6 +36,7 @@ struct Arguments {
   std::string name;
   std::string form = "int8";
   std::string prefer = "speed";
+  bool extra_weight_flash = false;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   board::Toolchain toolchain;
@@ -79,6 +80,7 @@ std::string default_name(const std::filesystem::path& model) {
 Result<target::Target> find_target(const Arguments& a) {
   F8_TRY(target::Target target, target::find_target(a.target));
   target.prefer = a.prefer == "size" ? target::Prefer::size : target::Prefer::speed;
+  target.extra_weight_flash = a.extra_weight_flash;
   return target;
 }
 
@@ -366,6 +368,9 @@ void add_prefer(CLI::App& command, Arguments& a) {
   command.add_option("--prefer", a.prefer, "kernels for speed, or compact ones, compiled with -Os")
       ->check(CLI::IsMember({"speed", "size"}))
       ->capture_default_str();
+  command.add_flag(
+      "--extra-weight-flash", a.extra_weight_flash,
+      "let weights of convolutions take up to twice their flash for fewer instructions, where kernels gain by it");
 }
 
 int finish(const Result<>& result) {

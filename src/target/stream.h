@@ -20,6 +20,7 @@ struct Matrix {
   std::vector<int32_t> sums;
   std::vector<quant::Rescale> rescales;  // one for each o
   std::optional<int32_t> zero;           // of y; nullopt in a stream that leaves it to the call
+  bool extra_flash = false;              // weights may take up to twice the bytes (for packing)
 };
 
 inline Matrix empty_matrix(int64_t outs, int64_t ins) {

@@ -21,7 +21,10 @@ struct Target {
   std::string machine;             // QEMU's -machine
   std::string core;                // the core on that board
   std::vector<std::string> flags;  // for arm-none-eabi-g++
-  Prefer prefer = Prefer::speed;   // the user's choice; not in the list
+  // The user's choices; not in the list.
+  Prefer prefer = Prefer::speed;
+  bool extra_weight_flash =
+      false;  // weights of convolutions may take up to twice their flash where that saves instructions
 };
 
 // Every row, in file order.

@@ -1,6 +1,7 @@
 // Runs the .f8 files below src/ and tests/, or the files and folders given: f8_tests [--target CPU]... [--planted]
-// [--prefer-size] [--compiler NAME] [--flag FLAG]... [path]... Prints a line for each failure, a line for each way of running, and the
-// total. --planted: see faults.h. --compiler, --flag: what compiles emitted code for the boards.
+// [--prefer-size] [--extra-weight-flash] [--compiler NAME] [--flag FLAG]... [path]... Prints a line for each failure, a
+// line for each way of running, and the total. --planted: see faults.h. --compiler, --flag: what compiles emitted code
+// for the boards.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@ namespace fs = std::filesystem;
 struct Arguments {
   bool planted = false;
   target::Prefer prefer = target::Prefer::speed;
+  bool extra_weight_flash = false;
   board::Toolchain toolchain;
   std::vector<std::string> cpus = {"cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"};
   std::vector<fs::path> paths = {fs::path(FOLD8_SOURCE_DIR) / "src", fs::path(FOLD8_SOURCE_DIR) / "tests"};
@@ -181,6 +183,7 @@ int run(const Arguments& arguments) {
       return 2;
     }
     target->prefer = arguments.prefer;
+    target->extra_weight_flash = arguments.extra_weight_flash;
     targets.push_back(*target);
   }
   std::vector<Tally> tallies = run_targets(suite.prepared, targets, boards, arguments.toolchain);
@@ -196,6 +199,8 @@ Arguments parse(int argc, char** argv) {
     const std::string argument = argv[i];
     if (argument == "--planted") {
       arguments.planted = true;
+    } else if (argument == "--extra-weight-flash") {
+      arguments.extra_weight_flash = true;
     } else if (argument == "--prefer-size") {
       arguments.prefer = target::Prefer::size;
     } else if (argument == "--target" && i + 1 < argc) {

@@ -320,7 +320,8 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
   node.attrs.set("kernel", Ints{g.kernel_h, g.kernel_w});
   if (const target::StreamFormat* format = chosen_streams(node, target)) {
     const auto pack_depthwise = [&](const target::Matrix& m) { return format->pack_depthwise(m, depthwise_kernel(g)); };
-    const auto pack_windows = [&](const target::Matrix& m) {
+    const auto pack_windows = [&](target::Matrix m) {
+      m.extra_flash = target.extra_weight_flash;
       return shares_columns(g, *format) ? format->pack_columns(m, g.ins) : format->pack(m);
     };
     const bool done =
@@ -405,8 +406,8 @@ KernelStruct output_struct(const Program& p, const Node& node) {
   return {"f8k::Output", {{"zero", p.type(node.outputs[0]).quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}};
 }
 
-// Room for the rows of a window, on the stack: an instantiation of a kernel for the usual heights and one for tall ones,
-// or one for both where size is preferred.
+// Room for the rows of a window, on the stack: an instantiation of a kernel for the usual heights and one for tall
+// ones, or one for both where size is preferred.
 std::string max_rows(const Geometry& g, const target::Target& target) {
   const int64_t usual = target.prefer == target::Prefer::size ? 16 : 4;
   return std::to_string(g.kernel_h <= usual ? usual : g.kernel_h <= 16 ? 16 : g.kernel_h);

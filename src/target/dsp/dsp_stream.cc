@@ -230,7 +230,7 @@ int64_t buffer_bytes(int64_t ins, int64_t, int64_t pixels) {
   return std::min<int64_t>(pixels, dsp::kStreamPixels) * 2 * dsp::stream_ins(static_cast<int32_t>(ins));
 }
 Stream pack_pixels(const Matrix& m) {
-  return pack_matrix(m, pixels_layout(m.ins, m.outs * m.ins <= dsp::kMaxWidenedWeights));
+  return pack_matrix(m, pixels_layout(m.ins, m.extra_flash || m.outs * m.ins <= dsp::kMaxWidenedWeights));
 }
 Matrix unpack_pixels(const int32_t* words, int64_t outs, int64_t ins) {
   return unpack_matrix(words, outs, ins, pixels_layout(ins, words[1] != 0));
