@@ -1,5 +1,7 @@
 #include "target/kernel_orders.h"
 
+#include <algorithm>
+
 #include "isa/dsp/order.h"
 #include "isa/mve/order.h"
 #include "isa/v6m/order.h"
@@ -36,6 +38,15 @@ const Row& row_of(std::string_view isa) {
 }  // namespace
 
 f8k::WeightOrder gemm_order(const Target& target) { return row_of(target.isa).gemm; }
+
+std::vector<int64_t> depthwise_order(const DepthwiseKernel& kernel, int64_t block) {
+  std::vector<int64_t> order;
+  for (int64_t first = 0; first < kernel.channels; first += block)
+    for (int64_t j = 0; j < kernel.multiplier; ++j)
+      for (int64_t c = first; c < std::min(first + block, kernel.channels); ++c)
+        order.push_back(c * kernel.multiplier + j);
+  return order;
+}
 
 const StreamFormat* stream_format(std::string_view isa) { return row_of(isa).streams; }
 

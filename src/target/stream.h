@@ -63,6 +63,9 @@ struct DepthwiseBlocks {
   int64_t work_bytes;  // scratch besides
 };
 
+// Output channels in the order of blocks of `block` input channels: a block once for each output of its channels.
+std::vector<int64_t> depthwise_order(const DepthwiseKernel& kernel, int64_t block);
+
 struct StreamFormat {
   // Scratch for the windows of `ins` bytes that the microkernel reads at a time, of an op with `pixels` windows in all
   // and `outs` results from each.

@@ -10,8 +10,6 @@
 // compiler sees to it), and output column i lies where input column i was.
 #pragma once
 
-#include <string.h>
-
 #include "core/address.h"
 #include "core/clamp_elements.h"
 #include "core/planar.h"

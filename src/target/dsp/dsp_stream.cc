@@ -244,16 +244,6 @@ Matrix unpack_rows(const int32_t* words, int64_t outs, int64_t ins) {
   return unpack_matrix(words, outs, ins, rows_layout(ins));
 }
 
-// Output channels in the order of their records.
-std::vector<int64_t> depthwise_order(const DepthwiseKernel& kernel) {
-  std::vector<int64_t> order;
-  for (int64_t first = 0; first < kernel.channels; first += dsp::kDepthwiseChannels)
-    for (int64_t j = 0; j < kernel.multiplier; ++j)
-      for (int64_t c = first; c < std::min(first + dsp::kDepthwiseChannels, kernel.channels); ++c)
-        order.push_back(c * kernel.multiplier + j);
-  return order;
-}
-
 int64_t pairs_of(const DepthwiseKernel& kernel) {
   return dsp::depthwise_pairs(static_cast<int32_t>(kernel.width), static_cast<int32_t>(kernel.dilation));
 }
@@ -300,7 +290,7 @@ Stream pack_depthwise(const Matrix& m, const DepthwiseKernel& kernel) {
   stream.why_not = objection(m);
   if (!stream.why_not.empty()) return stream;
   const DepthwiseWeights weights(kernel);
-  for (const int64_t o : depthwise_order(kernel)) {
+  for (const int64_t o : depthwise_order(kernel, dsp::kDepthwiseChannels)) {
     for (int64_t ky = 0; ky < kernel.height; ++ky) weights.write(stream.words, row(m, o) + ky * kernel.width);
     const Scale s = scale_of(m, o);
     stream.words.insert(stream.words.end(), {2 * m.sums[static_cast<size_t>(o)], s.rounding, s.multiplier, s.shift});
@@ -311,7 +301,7 @@ Stream pack_depthwise(const Matrix& m, const DepthwiseKernel& kernel) {
 Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
   Matrix m = empty_matrix(kernel.channels * kernel.multiplier, kernel.taps());
   const DepthwiseWeights weights(kernel);
-  for (const int64_t o : depthwise_order(kernel)) {
+  for (const int64_t o : depthwise_order(kernel, dsp::kDepthwiseChannels)) {
     for (int64_t ky = 0; ky < kernel.height; ++ky, words += pairs_of(kernel))
       weights.read(words, m.weights.data() + o * m.ins + ky * kernel.width);
     m.sums[static_cast<size_t>(o)] = words[0] / 2;

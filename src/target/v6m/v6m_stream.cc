@@ -207,16 +207,6 @@ Matrix unpack_rows(const int32_t* words, int64_t outs, int64_t ins) {
 
 // ---- depthwise
 
-// Output channels in the order of their records.
-std::vector<int64_t> depthwise_order(const DepthwiseKernel& kernel) {
-  std::vector<int64_t> order;
-  for (int64_t first = 0; first < kernel.channels; first += v6m::kDepthwiseChannels)
-    for (int64_t j = 0; j < kernel.multiplier; ++j)
-      for (int64_t c = first; c < std::min(first + v6m::kDepthwiseChannels, kernel.channels); ++c)
-        order.push_back(c * kernel.multiplier + j);
-  return order;
-}
-
 // Products of two neighbours are added up, in each half of a word.
 std::string halves_overflow(const Matrix& m) {
   for (int64_t o = 0; o < m.outs; ++o)
@@ -233,7 +223,7 @@ Stream pack_depthwise(const Matrix& m, const DepthwiseKernel& kernel) {
   const Scales scales = find_scales(m);
   stream.why_not = scales.why_not;
   if (!stream.why_not.empty()) return stream;
-  for (const int64_t o : depthwise_order(kernel)) {
+  for (const int64_t o : depthwise_order(kernel, v6m::kDepthwiseChannels)) {
     write_bytes(stream.words, row(m, o));
     stream.words.push_back(static_cast<int32_t>(start(m, scales, o)));
     write_scale(stream.words, scales.list[static_cast<size_t>(o)].scale);
@@ -244,7 +234,7 @@ Stream pack_depthwise(const Matrix& m, const DepthwiseKernel& kernel) {
 Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
   Matrix m = empty_matrix(kernel.channels * kernel.multiplier, kernel.taps());
   const int32_t weight_words = v6m::depthwise_weight_words(static_cast<int32_t>(kernel.taps()));
-  for (const int64_t o : depthwise_order(kernel)) {
+  for (const int64_t o : depthwise_order(kernel, v6m::kDepthwiseChannels)) {
     read_bytes(m, o, words);
     read_scale(m, o, static_cast<uint32_t>(words[weight_words]), words + weight_words + 1);
     words += weight_words + 1 + v6m::kScaleWords;
@@ -259,8 +249,8 @@ DepthwiseBlocks depthwise_blocks(const DepthwiseKernel& kernel) {
 
 }  // namespace
 
-const StreamFormat kV6mStreams = {buffer_bytes,   pack_matrix,    unpack_matrix,    rows_buffer_bytes, pack_rows,
-                                  unpack_rows,    pack_depthwise, unpack_depthwise, depthwise_blocks,
-                                  nullptr,        nullptr,        nullptr,          /*load_unit=*/1};
+const StreamFormat kV6mStreams = {buffer_bytes, pack_matrix,    unpack_matrix,    rows_buffer_bytes, pack_rows,
+                                  unpack_rows,  pack_depthwise, unpack_depthwise, depthwise_blocks,  nullptr,
+                                  nullptr,      nullptr,        /*load_unit=*/1};
 
 }  // namespace fold8::target

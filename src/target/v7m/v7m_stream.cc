@@ -161,15 +161,6 @@ Matrix unpack_rows(const int32_t* words, int64_t outs, int64_t ins) {
 
 // ---- depthwise
 
-// Calls each(output channel) in the order of the records.
-template <class Each>
-void for_each_record(const DepthwiseKernel& kernel, Each each) {
-  for (int64_t first = 0; first < kernel.channels; first += v7m::kDepthwiseChannels)
-    for (int64_t j = 0; j < kernel.multiplier; ++j)
-      for (int64_t c = first; c < std::min(first + v7m::kDepthwiseChannels, kernel.channels); ++c)
-        each(c * kernel.multiplier + j);
-}
-
 bool is_3x3(const DepthwiseKernel& k) {
   return v7m::is_3x3(static_cast<int32_t>(k.height), static_cast<int32_t>(k.width), static_cast<int32_t>(k.dilation));
 }
@@ -203,23 +194,23 @@ void read_taps(int8_t* w, const int32_t* words, const DepthwiseKernel& kernel) {
 Stream pack_depthwise(const Matrix& m, const DepthwiseKernel& kernel) {
   Stream stream{{}, objection(m, v7m::kMaxDepthwise, v7m::kDepthwiseFraction)};
   if (!stream.why_not.empty()) return stream;
-  for_each_record(kernel, [&](int64_t o) {
+  for (const int64_t o : depthwise_order(kernel, v7m::kDepthwiseChannels)) {
     write_taps(stream.words, row(m, o), kernel);
     stream.words.push_back(m.sums[static_cast<size_t>(o)]);
     write_v7m_scale(stream.words, m, o, v7m::kDepthwiseFraction);
-  });
+  }
   return stream;
 }
 
 Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
   Matrix m = empty_matrix(kernel.channels * kernel.multiplier, kernel.taps());
-  for_each_record(kernel, [&](int64_t o) {
+  for (const int64_t o : depthwise_order(kernel, v7m::kDepthwiseChannels)) {
     read_taps(m.weights.data() + o * m.ins, words, kernel);
     words += weight_words(kernel);
     m.sums[static_cast<size_t>(o)] = words[0];
     read_v7m_scale(m, o, words + 1, v7m::kDepthwiseFraction);
     words += v7m::kDepthwiseTail;
-  });
+  }
   return m;
 }
 
