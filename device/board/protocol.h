@@ -11,7 +11,8 @@ enum Status : uint32_t {  // also the image's exit code
   kPassed = 0,
   kFault = 20,             // the core took a fault, or an interrupt nobody enabled
   kStackOverflow = 21,     // the stack's last word changed, or a fault with the stack pointer elsewhere
-  kArenaOverwritten = 22,  // a guard byte next to the arena changed
+  kArenaOverwritten = 22,  // a guard byte next to the arena, or a buffer of the caller's, changed
+  kInputOverwritten = 24,  // an input that is the caller's to keep changed
   kFileError = 23,         // a host file could not be opened, read or written
 };
 

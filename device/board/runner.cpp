@@ -78,28 +78,49 @@ void write(int32_t file, const void* bytes, uint32_t count) {
 
 uint8_t* arena_of(const Model& model) { return arena_memory + 2 * kMaxAlign + model.arena_align; }
 
-void prepare_arena(const Model& model, int32_t in) {
-  uint8_t* arena = arena_of(model);
-  auto* words = reinterpret_cast<uint32_t*>(arena_memory);
-  for (uint32_t i = 0; i < (model.arena_bytes + kArenaSlack) / 4; ++i) words[i] = kPoison;
-  for (uint32_t i = 0; i < kGuardBytes; ++i) {
-    arena[static_cast<int32_t>(i - kGuardBytes)] = kGuard;
-    arena[model.arena_bytes + i] = kGuard;
+// Calls each(offset from the arena's start) for the guard bytes on both sides of every memory.
+template <class Each>
+void for_guards(const Model& model, Each each) {
+  for (uint32_t m = 0; m < model.memory_count; ++m) {
+    const auto begin = static_cast<int32_t>(model.memories[m].offset);
+    const auto end = begin + static_cast<int32_t>(model.memories[m].bytes);
+    for (int32_t i = 1; i <= static_cast<int32_t>(kGuardBytes); ++i) each(begin - i);
+    for (int32_t i = 0; i < static_cast<int32_t>(kGuardBytes); ++i) each(end + i);
   }
-  for (uint32_t i = 0; i < model.input_count; ++i) read(in, arena + model.inputs[i].offset, model.inputs[i].bytes);
 }
 
-void check_byte(const uint8_t* arena, int32_t offset) {
-  if (arena[offset] == kGuard) return;
-  report.address = static_cast<uint32_t>(offset);
-  finish(kArenaOverwritten);
+void prepare_arena(const Model& model, int32_t in) {
+  uint8_t* arena = arena_of(model);
+  const Slice& last = model.memories[model.memory_count - 1];
+  auto* words = reinterpret_cast<uint32_t*>(arena_memory);
+  for (uint32_t i = 0; i < (last.offset + last.bytes + kArenaSlack) / 4; ++i) words[i] = kPoison;
+  for_guards(model, [&](int32_t offset) { arena[offset] = kGuard; });
+  for (uint32_t i = 0; i < model.input_count; ++i) read(in, arena + model.inputs[i].offset, model.inputs[i].bytes);
 }
 
 void check_guards(const Model& model) {
   const uint8_t* arena = arena_of(model);
-  const auto guard = static_cast<int32_t>(kGuardBytes);
-  for (int32_t i = 1; i <= guard; ++i) check_byte(arena, -i);
-  for (int32_t i = 0; i < guard; ++i) check_byte(arena, static_cast<int32_t>(model.arena_bytes) + i);
+  for_guards(model, [&](int32_t offset) {
+    if (arena[offset] == kGuard) return;
+    report.address = static_cast<uint32_t>(offset);
+    finish(kArenaOverwritten);
+  });
+}
+
+// FNV-1a.
+uint32_t hash_of(const uint8_t* bytes, uint32_t count) {
+  uint32_t hash = 2166136261u;
+  for (uint32_t i = 0; i < count; ++i) hash = (hash ^ bytes[i]) * 16777619u;
+  return hash;
+}
+
+// Of all inputs that are the caller's to keep.
+uint32_t kept_hash(const Model& model) {
+  uint32_t hash = 0;
+  for (uint32_t i = 0; i < model.input_count; ++i)
+    if (model.inputs[i].kept != 0)
+      hash = hash * 31 + hash_of(arena_of(model) + model.inputs[i].offset, model.inputs[i].bytes);
+  return hash;
 }
 
 // Bytes of stack that invoke used. Not inlined: its own frame must be the last before invoke's.
@@ -150,9 +171,11 @@ void run_samples(const Model& model, uint32_t samples, int32_t in) {
   const int32_t out = open_or_finish(model.out_path, kWriteBinary);
   for (report.sample = 0; report.sample < samples; ++report.sample) {
     prepare_arena(model, in);
+    const uint32_t kept = kept_hash(model);
     const uint32_t stack_bytes = invoke_on_painted_stack(model);
     if (stack_bytes > result.stack_bytes) result.stack_bytes = stack_bytes;
     check_guards(model);
+    if (kept_hash(model) != kept) finish(kInputOverwritten);
     for (uint32_t i = 0; i < model.output_count; ++i)
       write(out, arena_of(model) + model.outputs[i].offset, model.outputs[i].bytes);
   }

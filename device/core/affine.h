@@ -42,9 +42,10 @@ struct AffineRows {
   Rows b;
   Rows y;
 
-  void row(uint8_t* arena, int32_t image, int32_t i) const {
-    affine_elements<Isa, kShift, kClamp, kStepA, kStepB>(elems, f, out, a.row(arena, image, i), b.row(arena, image, i),
-                                                         y.row(arena, image, i));
+  template <class Memory>
+  void row(Memory memory, int32_t image, int32_t i) const {
+    affine_elements<Isa, kShift, kClamp, kStepA, kStepB>(elems, f, out, a.row(memory, image, i),
+                                                         b.row(memory, image, i), y.row(memory, image, i));
   }
 };
 

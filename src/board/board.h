@@ -15,21 +15,33 @@
 
 namespace fold8::board {
 
-// Bytes of the arena that the caller writes before an invoke, or reads after it.
+// Bytes that the caller writes before an invoke, or reads after it, from the arena's start.
 struct Slice {
   int64_t offset = 0;
   int64_t bytes = 0;
+  bool kept = false;  // an input that invoke leaves as it is
 };
 
 // One emitted model. Its header is <name>.h and declares, extern "C",
 //   void <name>_invoke(void* arena);   const char* <name>_isa(void);
+// where the first has one more pointer for each of the buffers.
 // Its code may call  extern "C" void fold8_trace(uint32_t node, const void* data, uint32_t bytes);  and
 //   extern "C" void fold8_mark();
 struct Model {
   std::string name;  // a C identifier
   int64_t arena_bytes = 0;
   int64_t arena_align = 4;  // a power of two from 4 to 64
-  std::vector<Slice> inputs, outputs;
+  std::vector<Slice> inputs = {}, outputs = {};
+  std::vector<Slice> buffers = {};  // of the caller's own, behind the arena, as add_buffer() lays them
+
+  // Room for a buffer behind all there is; its offset.
+  int64_t add_buffer(int64_t bytes);
+  int64_t memory_bytes() const { return buffers.empty() ? arena_bytes : buffers.back().offset + buffers.back().bytes; }
+  // The function that calls invoke with all its pointers, given the arena's: its name, and its source where it is none
+  // of the model's own.
+  std::string call_name() const { return name + (buffers.empty() ? "_invoke" : "_call"); }
+  std::string call_source() const;
+  int64_t call_stack_bytes() const;  // of that function, at most
 };
 
 // What compiles the emitted code. The runner around it, and the link, are arm-none-eabi-g++'s in any case.

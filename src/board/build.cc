@@ -40,22 +40,23 @@ void require_sound(const Model& model) {
           "an arena's alignment is a power of two from 4 to 64");
   for (const auto* slices : {&model.inputs, &model.outputs})
     for (const Slice& slice : *slices)
-      require(slice.offset >= 0 && slice.bytes >= 0 && slice.bytes <= model.arena_bytes - slice.offset,
-              "inputs and outputs lie in the arena");
+      require(slice.offset >= 0 && slice.bytes >= 0 && slice.bytes <= model.memory_bytes() - slice.offset,
+              "inputs and outputs lie in the arena or a buffer");
 }
 
 std::string slice_table(const std::string& name, const std::vector<Slice>& slices) {
   std::string rows;
-  for (const Slice& slice : slices) rows += fmt::format("{{{}, {}}}, ", slice.offset, slice.bytes);
-  return fmt::format("constexpr f8board::Slice {}[] = {{{}{{0, 0}}}};\n", name, rows);
+  for (const Slice& slice : slices)
+    rows += fmt::format("{{{}, {}, {}}}, ", slice.offset, slice.bytes, slice.kept ? 1 : 0);
+  return fmt::format("constexpr f8board::Slice {}[] = {{{}{{0, 0, 0}}}};\n", name, rows);
 }
 
 std::string model_row(const Model& model) {
   const std::string& name = model.name;
   return fmt::format(
-      "  {{{0}_invoke, {0}_isa, {1}, {2}, {0}_inputs, {3}, {0}_outputs, {4},\n"
+      "  {{{1}, {0}_isa, {2}, {0}_memories, {3}, {0}_inputs, {4}, {0}_outputs, {5},\n"
       "   \"{0}.in\", \"{0}.out\", \"{0}.trace\", \"{0}.result\"}},\n",
-      name, model.arena_bytes, model.arena_align, model.inputs.size(), model.outputs.size());
+      name, model.call_name(), model.arena_align, 1 + model.buffers.size(), model.inputs.size(), model.outputs.size());
 }
 
 // Defines what image.h declares.
@@ -64,12 +65,16 @@ std::string image_source(const std::vector<Model>& models) {
   int64_t arena_bytes = 0;
   for (const Model& model : models) {
     tables += fmt::format("#include \"{}.h\"\n", model.name);
-    arena_bytes = std::max(arena_bytes, model.arena_bytes);
+    arena_bytes = std::max(arena_bytes, model.memory_bytes());
     rows += model_row(model);
   }
   tables += "namespace {\n";
-  for (const Model& model : models)
-    tables += slice_table(model.name + "_inputs", model.inputs) + slice_table(model.name + "_outputs", model.outputs);
+  for (const Model& model : models) {
+    std::vector<Slice> memories = model.buffers;
+    memories.insert(memories.begin(), {0, model.arena_bytes});
+    tables += slice_table(model.name + "_memories", memories) + slice_table(model.name + "_inputs", model.inputs) +
+              slice_table(model.name + "_outputs", model.outputs) + model.call_source();
+  }
   return fmt::format(
       "#include \"board/image.h\"\n{}}}  // namespace\nnamespace f8board {{\n"
       "const Model kModels[] = {{\n{}}};\n"
@@ -123,9 +128,9 @@ Arguments compiler_with_flags(const std::string& compiler, const target::Target&
   Arguments arguments = {compiler};
   append(arguments, target.flags);
   // Not -ffreestanding: it would turn each memcpy of four bytes into a call.
-  append(arguments, {"-std=c++17", target.prefer == target::Prefer::size ? "-Os" : "-O2", "-fno-exceptions", "-fno-rtti", "-fno-unwind-tables",
-                     "-fno-asynchronous-unwind-tables", "-fno-threadsafe-statics", "-ffunction-sections",
-                     "-fdata-sections", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I."});
+  append(arguments, {"-std=c++17", target.prefer == target::Prefer::size ? "-Os" : "-O2", "-fno-exceptions",
+                     "-fno-rtti", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-fno-threadsafe-statics",
+                     "-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I."});
   return arguments;
 }
 
@@ -247,6 +252,29 @@ Sizes read_map(const std::string& map) {
 }
 
 }  // namespace
+
+int64_t Model::add_buffer(int64_t bytes) {
+  const int64_t free = memory_bytes() + f8board::kGuardBytes;
+  buffers.push_back({(free / (2 * f8board::kMaxAlign) + 1) * 2 * f8board::kMaxAlign, bytes});
+  return buffers.back().offset;
+}
+
+std::string Model::call_source() const {
+  if (buffers.empty()) return "";
+  std::string pointers;
+  for (const Slice& buffer : buffers) pointers += fmt::format(", {}_any{{bytes + {}}}", name, buffer.offset);
+  return fmt::format(
+      "struct {0}_any {{\n  uint8_t* bytes;\n  template <class T>\n"
+      "  operator T*() const {{ return reinterpret_cast<T*>(bytes); }}\n}};\n"
+      "void {0}_call(void* arena) {{\n  uint8_t* const bytes = static_cast<uint8_t*>(arena);\n"
+      "  {0}_invoke(arena{1});\n}}\n",
+      name, pointers);
+}
+
+int64_t Model::call_stack_bytes() const {
+  constexpr int64_t kPushed = 16, kWord = 4;  // registers, and one word for each pointer
+  return buffers.empty() ? 0 : kPushed + static_cast<int64_t>(buffers.size()) * kWord;
+}
 
 Result<> check_tools() { return check_programs({kCompiler, "qemu-system-arm"}); }
 

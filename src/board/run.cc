@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "board/board.h"
+#include "board/image.h"
 #include "board/machine.h"
 #include "board/process.h"
 #include "board/protocol.h"
@@ -69,9 +70,11 @@ std::string under_way(const Built& built, const f8board::Report& report) {
 
 Diag overwritten(const Built& built, const f8board::Report& report) {
   const auto offset = static_cast<int32_t>(report.address);
-  const int64_t arena_bytes = built.models.at(report.model).arena_bytes;
-  const std::string where = offset < 0 ? fmt::format("{} bytes before the arena", -offset)
-                                       : fmt::format("{} bytes past its end", offset - arena_bytes);
+  const Model& model = built.models.at(report.model);
+  const int64_t arena_bytes = model.arena_bytes;
+  std::string where = offset < 0 ? fmt::format("{} bytes before the arena", -offset)
+                                 : fmt::format("{} bytes past its end", offset - arena_bytes);
+  if (offset >= arena_bytes + f8board::kGuardBytes) where = "next to a buffer of the caller's";
   return error("F8-0607", fmt::format("{}: wrote outside its arena of {} bytes: {}", under_way(built, report),
                                       arena_bytes, where));
 }
@@ -87,6 +90,8 @@ Diag failed(const Built& built, const Finished& qemu) {
   auto report = read_record<f8board::Report>(built.folder / "report");
   if (report && static_cast<int>(report->status) == qemu.exit_code) {
     if (report->status == f8board::kArenaOverwritten) return overwritten(built, *report);
+    if (report->status == f8board::kInputOverwritten)
+      return error("F8-0607", fmt::format("{}: wrote into an input that is only read", under_way(built, *report)));
     if (report->status == f8board::kFault) return faulted(built, *report);
     if (report->status == f8board::kStackOverflow)
       return error("F8-0606", fmt::format("{}: the stack overflowed", under_way(built, *report)));

@@ -37,6 +37,8 @@ struct Arguments {
   std::string form = "int8";
   std::string prefer = "speed";
   bool extra_weight_flash = false;
+  std::vector<std::string> caller_owns;
+  bool consume_input = false;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   board::Toolchain toolchain;
@@ -63,7 +65,11 @@ Result<ModelOptions> model_options(const Arguments& a, passes::Ends fallback = p
   F8_TRY(auto bind, parse_bind(a.bind));
   const passes::Ends ends = a.io.empty() ? fallback : a.io == "int8" ? passes::Ends::int8 : passes::Ends::float32;
   const auto layout = a.input_layout == "nhwc" ? passes::InputLayout::nhwc : passes::InputLayout::nchw;
-  return ModelOptions{std::move(bind), ends, layout};
+  passes::CallerOwns owns{.consume_inputs = a.consume_input};
+  for (const std::string& end : a.caller_owns) (end == "input" ? owns.inputs : owns.outputs) = true;
+  if (owns.consume_inputs && !owns.inputs)
+    return error("F8-0404", "--consume-input is about buffers of the caller's own: add --caller-owns input");
+  return ModelOptions{std::move(bind), ends, layout, owns};
 }
 
 void say(const Diags& diags) { std::cerr << format(diags); }
@@ -91,6 +97,9 @@ std::string ends_line(const Program& p, const char* what, const std::vector<Valu
   for (ValueId id : ids) {
     const Type& type = p.type(id);
     out += fmt::format("  {:<8} {}: {}{}", what, p[id].name, elem_name(type.elem), shape_text(type.shape));
+    if (p[id].buffer != Buffer::arena)
+      out += fmt::format(", {} bytes in a buffer of the caller's{}", type.bytes(),
+                         p[id].buffer == Buffer::consumed ? ", consumed" : "");
     if (type.quant) out += fmt::format(", scale {:.9g}, zero point {}", type.quant->scale(), type.quant->zero);
     out += "\n";
   }
@@ -373,6 +382,15 @@ void add_prefer(CLI::App& command, Arguments& a) {
       "let weights of convolutions take up to twice their flash for fewer instructions, where kernels gain by it");
 }
 
+void add_caller_owns(CLI::App& command, Arguments& a) {
+  command
+      .add_option("--caller-owns", a.caller_owns,
+                  "ends that lie in the caller's own buffers, not in the arena: input, output, or both")
+      ->check(CLI::IsMember({"input", "output"}))
+      ->delimiter(',');
+  command.add_flag("--consume-input", a.consume_input, "let a call write over inputs that the caller owns");
+}
+
 int finish(const Result<>& result) {
   if (result) return 0;
   say(result.errors());
@@ -398,6 +416,7 @@ void declare(CLI::App& app, Arguments& a) {
   add_model(*compile, a);
   add_input_layout(*compile, a);
   add_prefer(*compile, a);
+  add_caller_owns(*compile, a);
   compile->add_option("--target", a.target, "core to write for")->capture_default_str();
   compile->add_option("-o,--output", a.folder, "folder for the source, made if missing")->required();
   compile->add_option("--name", a.name, "prefix of files and symbols; default: from the model's file name");
@@ -415,6 +434,7 @@ void declare(CLI::App& app, Arguments& a) {
   add_model(*verify, a);
   add_input_layout(*verify, a);
   add_prefer(*verify, a);
+  add_caller_owns(*verify, a);
   verify->add_option("--target", a.targets, "core, or all")->capture_default_str();
   verify->add_option("--input", a.inputs, "as for run; default: made by seed");
   add_toolchain(*verify, a);
@@ -424,6 +444,7 @@ void declare(CLI::App& app, Arguments& a) {
   add_model(*bench, a);
   add_input_layout(*bench, a);
   add_prefer(*bench, a);
+  add_caller_owns(*bench, a);
   bench->add_option("--target", a.targets, "core, or all")->capture_default_str();
   bench->add_flag("--json", a.json, "the totals as JSON");
   add_toolchain(*bench, a);
@@ -432,6 +453,7 @@ void declare(CLI::App& app, Arguments& a) {
   add_model(*print, a);
   add_input_layout(*print, a);
   add_prefer(*print, a);
+  add_caller_owns(*print, a);
   print->add_option("--form", a.form, "torch, int8, packed or placed")
       ->check(CLI::IsMember({"torch", "int8", "packed", "placed"}))
       ->capture_default_str();

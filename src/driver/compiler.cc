@@ -32,13 +32,14 @@ Result<ir::Program> load(const std::filesystem::path& model, const ModelOptions&
 
 Result<Int8Model> load_int8(const std::filesystem::path& model, const ModelOptions& options) {
   F8_TRY(ir::Program program, load(model, options));
+  passes::Context context{.ops = ops::table(), .input_layout = options.input_layout};
   if (program.form == ir::Form::int8) {
     F8_CHECK(ir::verify(program));
-    const int64_t macs = passes::total_macs(program);
-    return Int8Model{std::move(program), macs, {}};
+    context.macs_as_given = passes::total_macs(program);
+  } else {
+    F8_CHECK(passes::lower(program, context, options.ends));
   }
-  passes::Context context{.ops = ops::table(), .input_layout = options.input_layout};
-  F8_CHECK(passes::lower(program, context, options.ends));
+  passes::own_ends(program, ops::table(), options.caller_owns);
   return Int8Model{std::move(program), context.macs_as_given, std::move(context.reports)};
 }
 
@@ -46,6 +47,7 @@ std::string why_plain(const ir::Node& node) { return node.attrs.has("why") ? nod
 
 Result<Compiled> compile(ir::Program int8, const target::Target& target) {
   Compiled result{std::move(int8), {}, target};
+  passes::copy_constant_outputs(result.program, ops::table());
   F8_CHECK(passes::pack(result.program, target));
   F8_TRY(result.plan, plan::place(result.program, target));
   F8_CHECK(ir::verify(result.program));

@@ -17,6 +17,7 @@ struct ModelOptions {
   std::map<std::string, int64_t> bind;  // sizes of symbolic dimensions
   passes::Ends ends = passes::Ends::int8;
   passes::InputLayout input_layout = passes::InputLayout::nhwc;
+  passes::CallerOwns caller_owns;
 };
 
 // An archive, or a program's text (docs/ir.md) in a file named .f8. Torch form, or int8 form where a text has that.

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "interp/interpreter.h"
+#include "plan/buffers.h"
 
 namespace fold8::driver {
 
@@ -21,9 +22,14 @@ std::string sample_bytes(const std::vector<Tensor>& tensors) {
 
 board::Model board_model(const Compiled& compiled, const std::string& name) {
   const Program& p = compiled.program;
-  board::Model model{name, compiled.plan.arena_bytes, compiled.plan.align, {}, {}};
-  for (ValueId id : p.inputs) model.inputs.push_back({*p[id].offset, static_cast<int64_t>(p.type(id).bytes())});
-  for (ValueId id : p.outputs) model.outputs.push_back({*p[id].offset, static_cast<int64_t>(p.type(id).bytes())});
+  board::Model model{.name = name, .arena_bytes = compiled.plan.arena_bytes, .arena_align = compiled.plan.align};
+  for (const auto& [ids, slices] : {std::pair{&p.inputs, &model.inputs}, std::pair{&p.outputs, &model.outputs}})
+    for (ValueId id : *ids) {
+      const auto bytes = static_cast<int64_t>(p.type(id).bytes());
+      const bool in_arena = p[id].buffer == Buffer::arena;
+      slices->push_back(
+          {in_arena ? *p[id].offset : model.add_buffer(bytes), bytes, !in_arena && !plan::may_write(p, id)});
+    }
   return model;
 }
 
@@ -33,6 +39,7 @@ struct Outcome {
   board::Run run;
   board::Sizes sizes;
   std::optional<int64_t> stack_bound;
+  int64_t call_stack_bytes = 0;
 };
 
 Result<Outcome> build_and_run(const Compiled& compiled, const VerifyOptions& options, bool trace,
@@ -49,7 +56,7 @@ Result<Outcome> build_and_run(const Compiled& compiled, const VerifyOptions& opt
   board::Samples samples{static_cast<int64_t>(inputs.size()), {}};
   for (const auto& sample : inputs) samples.bytes += sample_bytes(sample);
   F8_TRY(board::Run run, board::run(built, {samples}));
-  Outcome outcome{std::move(run), built.sizes, {}};
+  Outcome outcome{std::move(run), built.sizes, {}, built.models[0].call_stack_bytes()};
   if (options.toolchain.is_default()) {
     F8_TRY(const std::vector<int64_t> bounds, board::stack_bounds(built));
     outcome.stack_bound = bounds[0];
@@ -129,7 +136,7 @@ Result<Verdict> verify(const Program& int8, const target::Target& target, const 
   verdict.stack_bytes = run.stack_bytes;
   verdict.stack_bound = outcome.stack_bound;
   verdict.arena_bytes = compiled.plan.arena_bytes;
-  if (outcome.stack_bound && run.stack_bytes > *outcome.stack_bound)
+  if (outcome.stack_bound && run.stack_bytes > *outcome.stack_bound + outcome.call_stack_bytes)
     return error("F8-0405", fmt::format("{}: took {} bytes of stack, more than the bound of {}", target.cpu,
                                         run.stack_bytes, *outcome.stack_bound));
   if (run.isa != target.isa)

@@ -9,6 +9,7 @@
 
 #include "emit/amalgamate.h"
 #include "ir/op.h"
+#include "plan/buffers.h"
 #include "quant/rescale.h"
 
 namespace fold8::emit {
@@ -75,6 +76,18 @@ std::vector<End> ends(const Program& p) {
   return list;
 }
 
+bool in_arena(const Program& p, const End& end) { return p[end.value].buffer == Buffer::arena; }
+
+// A parameter of invoke for each buffer of the caller's: ", const int8_t* input, int8_t* output".
+std::string buffer_parameters(const Program& p) {
+  std::string out;
+  for (const End& end : ends(p))
+    if (!in_arena(p, end))
+      out += fmt::format(", {}{}* {}", plan::may_write(p, end.value) ? "" : "const ", c_type(p.type(end.value).elem),
+                         end.suffix);
+  return out;
+}
+
 std::string describe(const Type& type) {
   return fmt::format("{} {}, row-major", type.elem == Elem::f32 ? "float32" : "int8", shape_text(type.shape));
 }
@@ -101,23 +114,43 @@ std::string end_accessor(const Program& p, const End& end, const std::string& na
       constness, c_type(value.type.elem), name, end.suffix, *value.offset);
 }
 
+// What happens to inputs, and what the caller's own buffers must be.
+std::string terms(const Program& p) {
+  const std::vector<End> all = ends(p);
+  auto any = [&](auto test) { return std::ranges::any_of(all, test); };
+  std::string out;
+  if (any([&](const End& e) { return e.is_input && in_arena(p, e); }))
+    out += " * Inputs in the arena are consumed: write them again before each call.\n";
+  if (any([&](const End& e) { return p[e.value].buffer == Buffer::consumed; }))
+    out += " * Inputs in buffers of your own are consumed: write them again before each call.\n";
+  if (any([&](const End& e) { return e.is_input && p[e.value].buffer == Buffer::caller; }))
+    out += " * Inputs in buffers of your own are only read.\n";
+  if (any([&](const End& e) { return !in_arena(p, e); }))
+    out +=
+        " * Your buffers are aligned as the arena is, and overlap neither it nor each other. Those that are not const "
+        "also hold\n * intermediate results during the call.\n";
+  return out;
+}
+
 std::string usage(const Program& p, const Options& o) {
-  std::string out = fmt::format(
-      " *\n * How to call it, from C or C++:\n *   static {0}_ARENA(arena);                      (or any memory of "
-      "{0}_ARENA_BYTES, aligned to {0}_ARENA_ALIGN)\n",
-      upper(o.name));
-  for (const End& end : ends(p))
-    if (end.is_input)
-      out += fmt::format(" *   memcpy({0}_{1}(arena), my_{1}, {2}_{3}_BYTES);\n", o.name, end.suffix, upper(o.name),
-                         upper(end.suffix));
-  out += fmt::format(" *   {}_invoke(arena);\n", o.name);
-  for (const End& end : ends(p))
-    if (!end.is_input)
-      out += fmt::format(" *   const {}* y = {}_{}(arena);\n", c_type(p.type(end.value).elem), o.name, end.suffix);
-  return out +
-         " * Inputs are consumed: write them again before each call. Nothing is kept between calls, so one arena "
-         "serves one call\n"
-         " * at a time, and several arenas serve several threads.\n";
+  const std::string prefix = upper(o.name);
+  std::string before, after, buffers;
+  for (const End& end : ends(p)) {
+    if (!in_arena(p, end)) {
+      buffers += fmt::format(", my_{}", end.suffix);
+    } else if (end.is_input) {
+      before += fmt::format(" *   memcpy({0}_{1}(arena), my_{1}, {2}_{3}_BYTES);\n", o.name, end.suffix, prefix,
+                            upper(end.suffix));
+    } else {
+      after += fmt::format(" *   const {}* y = {}_{}(arena);\n", c_type(p.type(end.value).elem), o.name, end.suffix);
+    }
+  }
+  return fmt::format(
+             " *\n * How to call it, from C or C++:\n *   static {0}_ARENA(arena);                      "
+             "(or any memory of {0}_ARENA_BYTES, aligned to {0}_ARENA_ALIGN)\n{1} *   {2}_invoke(arena{3});\n{4}{5}",
+             prefix, before, o.name, buffers, after, terms(p)) +
+         " * Nothing is kept between calls, so one arena serves one call at a time, and several arenas serve several "
+         "threads.\n";
 }
 
 std::string header(const Program& p, const plan::Plan& plan, const target::Target& target, const Options& o,
@@ -128,23 +161,26 @@ std::string header(const Program& p, const plan::Plan& plan, const target::Targe
   out += usage(p, o) + " */\n";
   out += fmt::format("#ifndef FOLD8_{0}_H\n#define FOLD8_{0}_H\n\n#include <stdint.h>\n\n", prefix);
   out += fmt::format(
-      "/* Memory that the caller lends for the call: inputs, intermediate results, outputs, scratch. */\n"
+      "/* Memory that the caller lends for the call: inputs and outputs that have no buffer of their own, intermediate "
+      "results, scratch. */\n"
       "#define {0}_ARENA_BYTES {1}\n#define {0}_ARENA_ALIGN {2}\n/* Constant tables, in flash. */\n#define "
       "{0}_WEIGHT_BYTES {3}\n\n",
-      prefix, plan.arena_bytes, plan.align, weight_bytes);
+      prefix, std::max<int64_t>(plan.arena_bytes, 1), plan.align, weight_bytes);  // C has no empty arrays
   out += fmt::format(
       "#ifdef __cplusplus\n#define {0}_ARENA(name) alignas({0}_ARENA_ALIGN) uint8_t name[{0}_ARENA_BYTES]\n#else\n"
       "#define {0}_ARENA(name) _Alignas({0}_ARENA_ALIGN) uint8_t name[{0}_ARENA_BYTES]\n#endif\n\n",
       prefix);
   for (const End& end : ends(p)) out += end_constants(p, end, prefix);
-  out +=
-      "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n/* Where the caller writes inputs before the call, and reads "
-      "outputs after it. */\n";
-  for (const End& end : ends(p)) out += end_accessor(p, end, o.name);
+  out += "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
+  std::string accessors;
+  for (const End& end : ends(p))
+    if (in_arena(p, end)) accessors += end_accessor(p, end, o.name);
+  if (!accessors.empty())
+    out += "/* Where the caller writes inputs before the call, and reads outputs after it. */\n" + accessors + "\n";
   out += fmt::format(
-      "\n/* One inference. Re-entrant: all state is in the arena. */\nvoid {0}_invoke(void* arena);\n\n"
-      "/* The instruction set that the kernels use: \"{1}\". */\nconst char* {0}_isa(void);\n",
-      o.name, target.isa);
+      "/* One inference. Re-entrant: all state is in the memory that the caller lends. */\nvoid {0}_invoke(void* "
+      "arena{1});\n\n/* The instruction set that the kernels use: \"{2}\". */\nconst char* {0}_isa(void);\n",
+      o.name, buffer_parameters(p), target.isa);
   return out + fmt::format("\n#ifdef __cplusplus\n}}\n#endif\n\n#endif /* FOLD8_{}_H */\n", prefix);
 }
 
@@ -183,10 +219,20 @@ void write_elements(fmt::memory_buffer& out, const Tensor& data) {
   }
 }
 
+// The memory behind offsets, in the order of plan/buffers.h; const buffers are not written to.
+std::string bases(const Program& p) {
+  std::string out;
+  for (const End& end : ends(p))
+    if (!in_arena(p, end))
+      out +=
+          fmt::format(", reinterpret_cast<uint8_t*>(const_cast<{}*>({}))", c_type(p.type(end.value).elem), end.suffix);
+  return out.empty() ? "" : fmt::format("  uint8_t* const bases[] = {{arena{}}};\n  (void)bases;\n", out);
+}
+
 class Source {
  public:
   Source(const Program& p, const plan::Plan& plan, const target::Target& target, const Options& o)
-      : p_(p), plan_(plan), target_(target), o_(o) {}
+      : p_(p), plan_(plan), target_(target), o_(o), ends_(plan::buffered_ends(p)) {}
 
   // Tables of equal contents are one table.
   std::string tables() {
@@ -254,9 +300,9 @@ class Source {
     for (const KernelCall& call : list) {
       const Arguments a = arguments(call, u, "p");
       headers.push_back(call.header);
-      const std::string line =
-          call.is_object ? fmt::format("static constexpr {} op{{{}}};\n    op.run(arena);", instantiation(call), a.list)
-                         : fmt::format("{}({});", instantiation(call), a.list);
+      const std::string line = call.is_object ? fmt::format("static constexpr {} op{{{}}};\n    op.run({});",
+                                                            instantiation(call), a.list, memory())
+                                              : fmt::format("{}({});", instantiation(call), a.list);
       out += a.structs.empty() ? fmt::format("  {}\n", line) : fmt::format("  {{\n{}    {}\n  }}\n", a.structs, line);
     }
     return out;
@@ -280,8 +326,8 @@ class Source {
     headers.push_back("core/rows.h");
     return fmt::format(
         "{}  // row by row, in turns\n  {{\n    static constexpr uint8_t turns[] = {{{}}};\n{}"
-        "    f8k::run_rows(arena, turns, {}{});\n  }}\n",
-        comments, fmt::join(unit.turns, ","), objects, unit.turns.size(), names);
+        "    f8k::run_rows({}, turns, {}{});\n  }}\n",
+        comments, fmt::join(unit.turns, ","), objects, memory(), unit.turns.size(), names);
   }
 
   std::string instantiation(const KernelCall& call) const {
@@ -332,7 +378,7 @@ class Source {
       std::string operator()(const KernelRows& rows) const { return source.rows(rows, unit); }
       std::string operator()(const KernelScratch& scratch) const {
         const int64_t offset = std::max<int64_t>(source.plan_.scratch_offsets[unit], 0) + scratch.from;
-        return of_object ? fmt::format("/*scratch*/ {}", offset) : fmt::format("f8k::at<int8_t>(arena, {})", offset);
+        return of_object ? fmt::format("/*scratch*/ {}", offset) : source.at("int8_t", offset);
       }
     };
     return std::visit(Writer{*this, unit, of_object}, arg);
@@ -341,19 +387,29 @@ class Source {
   std::string address(ValueId id) const {
     if (id == ValueId::none) return "nullptr";
     if (p_[id].is_constant()) return table_.at(id);
-    return fmt::format("f8k::at<{}>(arena, {})", c_type(p_.type(id).elem), *p_[id].offset);
+    return at(c_type(p_.type(id).elem), *p_[id].offset);
   }
+
+  // The value of a type at an offset, wherever that is.
+  std::string at(const char* type, int64_t offset) const {
+    const size_t buffer = plan::buffer_of(ends_, offset);
+    return fmt::format("f8k::at<{}>({}, {})", type, buffer == 0 ? "arena" : fmt::format("bases[{}]", buffer),
+                       offset - plan::buffer_begin(buffer));
+  }
+
+  // What objects find their values in.
+  std::string memory() const { return ends_.empty() ? "arena" : "f8k::Buffers{bases}"; }
 
   std::string rows(const KernelRows& r, size_t unit) const {
     const auto ring = plan_.units[unit].ring_rows.find(r.value);
-    return fmt::format("f8k::Rows{{/*at*/ {}, /*row_bytes*/ {}, /*count*/ {}, /*held*/ {}}}", *p_[r.value].offset,
+    return fmt::format("f8k::Rows{{/*start*/ {}, /*row_bytes*/ {}, /*count*/ {}, /*held*/ {}}}", *p_[r.value].offset,
                        r.row_bytes, r.count, ring == plan_.units[unit].ring_rows.end() ? r.count : ring->second);
   }
 
   std::string trace(const Node& node, size_t index) const {
     std::string out;
     for (ValueId id : node.outputs)
-      out += fmt::format("  fold8_trace({}, arena + {}, {});\n", index, *p_[id].offset, p_.type(id).bytes());
+      out += fmt::format("  fold8_trace({}, {}, {});\n", index, at("uint8_t", *p_[id].offset), p_.type(id).bytes());
     return out;
   }
 
@@ -361,6 +417,7 @@ class Source {
   const plan::Plan& plan_;
   const target::Target& target_;
   const Options& o_;
+  std::vector<ValueId> ends_;  // in buffers of the caller's
   std::map<ValueId, std::string> table_;
   int64_t weight_bytes_ = 0;
 };
@@ -388,9 +445,9 @@ Emission emit(const Program& p, const plan::Plan& plan, const target::Target& ta
   if (o.trace) cpp += "extern \"C\" void fold8_trace(uint32_t node, const void* data, uint32_t bytes);\n\n";
   if (o.mark) cpp += "extern \"C\" void fold8_mark();\n\n";
   cpp += fmt::format(
-      "extern \"C\" void {}_invoke(void* memory) {{\n  uint8_t* const arena = static_cast<uint8_t*>(memory);\n  "
-      "(void)arena;\n{}}}\n\n",
-      o.name, calls);
+      "extern \"C\" void {}_invoke(void* memory{}) {{\n  uint8_t* const arena = static_cast<uint8_t*>(memory);\n  "
+      "(void)arena;\n{}{}}}\n\n",
+      o.name, buffer_parameters(p), bases(p), calls);
   cpp += fmt::format("extern \"C\" const char* {0}_isa(void) {{ return {1}::kName; }}\n\n}}  // namespace {0}_model\n",
                      o.name, isa_type(target));
 

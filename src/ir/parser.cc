@@ -261,11 +261,22 @@ class Parser {
       lex_.expect('=');
       program_[id].offset = lex_.integer();
     }
+    if (lex_.accept_word("buffer")) {
+      lex_.expect('=');
+      program_[id].buffer = buffer();
+    }
     if (lex_.accept_word("order")) {
       lex_.expect('=');
       program_[id].order = integer_list();
     }
     return id;
+  }
+
+  Buffer buffer() {
+    const std::string name = lex_.word();
+    if (name == "caller") return Buffer::caller;
+    if (name == "consumed") return Buffer::consumed;
+    lex_.fail(fmt::format("expected 'caller' or 'consumed', found '{}'", name));
   }
 
   void constant() {

@@ -87,7 +87,8 @@ class Printer {
     if (!program_.name.empty()) out_ += " name=" + quoted(program_.name);
     out_ += " {\n";
     for (ValueId id : program_.inputs)
-      out_ += fmt::format("  in {} : {}{}{}\n", ref(id), type_text(program_.type(id)), offset(id), order(id));
+      out_ +=
+          fmt::format("  in {} : {}{}{}{}\n", ref(id), type_text(program_.type(id)), offset(id), buffer(id), order(id));
     for (const Value& value : program_.values)
       if (value.is_constant())
         out_ += fmt::format("  const %{} : {} = {}\n", value.name, type_text(value.type), data_text(*value.constant));
@@ -103,6 +104,11 @@ class Printer {
   std::string offset(ValueId id) const {
     const auto& at = program_[id].offset;
     return at ? fmt::format(" arena={}", *at) : "";
+  }
+
+  std::string buffer(ValueId id) const {
+    const Buffer buffer = program_[id].buffer;
+    return buffer == Buffer::arena ? "" : buffer == Buffer::caller ? " buffer=caller" : " buffer=consumed";
   }
 
   std::string order(ValueId id) const {
@@ -121,7 +127,8 @@ class Printer {
     if (!node.inputs.empty()) out_ += " " + refs(node.inputs);
     for (const auto& [key, value] : node.attrs.all()) out_ += fmt::format(" {}={}", key, attr_text(value));
     for (size_t i = 0; i < node.outputs.size(); ++i)
-      out_ += (i ? ", " : " : ") + type_text(program_.type(node.outputs[i])) + offset(node.outputs[i]);
+      out_ += (i ? ", " : " : ") + type_text(program_.type(node.outputs[i])) + offset(node.outputs[i]) +
+              buffer(node.outputs[i]);
     if (program_[node.outputs[0]].name != node.name) out_ += " name=" + quoted(node.name);
     for (const Place& place : node.places) out_ += place_text(place);
     out_ += "\n";

@@ -74,7 +74,7 @@ ValueId Program::find(std::string_view value_name) const {
 ValueId Program::add_value(std::string value_name, Type value_type) {
   std::string unique = value_name;
   for (int i = 1; find(unique) != ValueId::none; ++i) unique = fmt::format("{}.{}", value_name, i);
-  values.push_back({std::move(unique), std::move(value_type), nullptr, std::nullopt, {}});
+  values.push_back({.name = std::move(unique), .type = std::move(value_type)});
   return static_cast<ValueId>(values.size() - 1);
 }
 

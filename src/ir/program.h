@@ -24,14 +24,19 @@ std::optional<Form> form_from_name(std::string_view name);
 
 enum class ValueId : int32_t { none = -1 };  // index into Program::values; `none` = an absent optional operand
 
-// Where a value lives once placed: bytes from the start of the caller's arena.
+// Whose memory an input or output of the program is: the arena's, or a buffer of the caller's own. The caller's inputs
+// stay as they are, unless they are `consumed`: then the program may write over them.
+enum class Buffer { arena, caller, consumed };
+
 struct Value {
-  std::string name;  // unique in the program
-  Type type;
-  TensorPtr constant;             // set for weights, null for activations
-  std::optional<int64_t> offset;  // placed form, activations only
-  std::vector<int64_t> order;     // inputs: the exported dimensions in the order the caller hands them over, which
-                                  // `type` already has; empty: as exported
+  std::string name = {};  // unique in the program
+  Type type = {};
+  TensorPtr constant = {};             // set for weights, null for activations
+  std::optional<int64_t> offset = {};  // placed form, activations only: bytes from the start of the arena; in a buffer
+                                       // of the caller's: plan/region.h
+  Buffer buffer = Buffer::arena;    // inputs and outputs
+  std::vector<int64_t> order = {};  // inputs: the exported dimensions in the order the caller hands them over, which
+                                    // `type` already has; empty: as exported
   bool is_constant() const { return constant != nullptr; }
 };
 

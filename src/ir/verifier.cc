@@ -110,6 +110,14 @@ void check_order(const Program& p, Diags& diags) {
   for (ValueId id : p.inputs)  // of those that a node reads, the node is the place
     if (const auto& type = p.type(id); type.quant && !valid(*type.quant, type) && !is_read(p, id))
       diags.push_back(error("F8-0203", "input " + bad_parameters(p[id])).in(p.file));
+  for (size_t v = 0; v < p.values.size(); ++v) {
+    const auto id = static_cast<ValueId>(v);
+    const auto ends = std::ranges::count(p.inputs, id) + std::ranges::count(p.outputs, id);
+    if (p[id].buffer != Buffer::arena && (ends != 1 || p[id].is_constant()))
+      diags.push_back(
+          error("F8-0202", fmt::format("%{} has a buffer of its own, but is not one input or output", p[id].name))
+              .in(p.file));
+  }
   for (ValueId id : p.outputs)
     if (!known(id))
       diags.push_back(error("F8-0202", fmt::format("output %{} is never computed", p[id].name)).in(p.file));

@@ -43,6 +43,19 @@ Result<> drop_channels(ir::Program&, Context&);  // channels that are constant o
 // The ends of the compiled model: what the caller hands over and gets back.
 enum class Ends { int8, float32 };
 
+// Which ends the caller keeps in buffers of his own, and whether such inputs may be written over.
+struct CallerOwns {
+  bool inputs = false;
+  bool outputs = false;
+  bool consume_inputs = false;
+};
+
+// int8 form: an output that is a constant becomes a copy, as the caller looks for it in RAM.
+void copy_constant_outputs(ir::Program& program, ir::OpTable ops);
+
+// int8 form: gives ends their buffers (Value::buffer); an output that is also another end becomes a copy.
+void own_ends(ir::Program& program, ir::OpTable ops, const CallerOwns& owns);
+
 // Multiplications of an int8 by an int8 weight in one inference.
 int64_t total_macs(const ir::Program& program);
 

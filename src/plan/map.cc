@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plan/buffers.h"
 #include "plan/plan.h"
 #include "plan/sharing.h"
 
@@ -20,7 +21,7 @@ class Row {
   explicit Row(int64_t arena_bytes) : arena_bytes_(arena_bytes) {}
 
   void mark(int64_t begin, int64_t bytes, char sign) {
-    if (bytes <= 0) return;
+    if (bytes <= 0 || begin >= arena_bytes_) return;  // elsewhere: in a buffer of the caller's
     runs_.emplace_back(begin, begin + bytes);
     const int64_t from = begin * kColumns / arena_bytes_;
     const int64_t to = std::max(from + 1, ((begin + bytes) * kColumns + arena_bytes_ - 1) / arena_bytes_);
@@ -73,6 +74,9 @@ std::string memory_map(const Program& program, const Plan& plan) {
   std::string out = fmt::format("arena {} bytes, lower bound {}, base aligned to {}\n", plan.arena_bytes,
                                 plan.lower_bound_bytes, plan.align);
   out += "# kept or read   + written   ~ scratch, rings   . free   < peak   a + b: by rows in turns\n";
+  for (ValueId id : buffered_ends(program))
+    out += fmt::format("%{}: {} bytes in a buffer of the caller's{}\n", program[id].name, program.type(id).bytes(),
+                       may_write(program, id) ? ", also used for other data" : ", left as it is");
   const std::vector<Life> lives = lifetimes(program, plan.units);
   for (size_t i = 0; i < plan.units.size() && plan.arena_bytes > 0; ++i) {
     Row row = row_of(program, plan, lives, i);

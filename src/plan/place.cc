@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "base/checked.h"
+#include "plan/buffers.h"
 #include "plan/content.h"
 #include "plan/packing.h"
 #include "plan/plan.h"
@@ -19,25 +21,36 @@ using ir::Node;
 using ir::Program;
 using ir::ValueId;
 
-constexpr int kRefusals = 16;            // of overlays, tried
-constexpr int kStreamTries = 16;         // streams in a program
-constexpr size_t kMaxStreamNodes = 6;    // in a stream: what longer ones save is little
-constexpr int64_t kWorthStreaming = 32;  // a stream must save this part of the arena
+constexpr int kRefusals = 16;                       // of overlays, tried
+constexpr int kStreamTries = 16;                    // streams in a program
+constexpr size_t kMaxStreamNodes = 6;               // in a stream: what longer ones save is little
+constexpr int64_t kBufferWork = kPackingWork / 16;  // for one of the caller's buffers
+constexpr int64_t kWorthStreaming = 32;             // a stream must save this part of the arena
+
+// The arena's size, and that of any value.
+int64_t most_bytes(const Program& program) {
+  return buffered_ends(program).empty() ? kMaxArenaBytes : kMaxBufferBytes - 1;
+}
 
 Diag too_large(const Program& program, std::string_view what, std::string bytes) {
-  return error("F8-0501",
-               fmt::format("{} needs {} bytes of memory, a core has less than {}", what, bytes, kMaxArenaBytes))
-      .in(program.file);
+  const std::string limit = buffered_ends(program).empty()
+                                ? fmt::format("a core has less than {}", kMaxArenaBytes)
+                                : fmt::format("beside buffers of the caller's it may have {}", most_bytes(program));
+  return error("F8-0501", fmt::format("{} needs {} bytes of memory, {}", what, bytes, limit)).in(program.file);
 }
 
 // Sizes whose sums cannot overflow.
 Result<> check_sizes(const Program& program) {
   Diags diags;
+  if (const size_t buffers = buffered_ends(program).size(); buffers > kMaxBuffers)
+    diags.push_back(error("F8-0503", fmt::format("{} inputs and outputs in buffers of the caller's, at most {} may be",
+                                                 buffers, kMaxBuffers))
+                        .in(program.file));
   auto check = [&](ValueId id) {
     const ir::Value& value = program[id];
     const auto elems = checked_elems(value.type.shape);
     const auto bytes = elems ? checked_mul(*elems, static_cast<int64_t>(ir::elem_bytes(value.type.elem))) : elems;
-    if (bytes && *bytes <= kMaxArenaBytes) return;
+    if (bytes && *bytes <= most_bytes(program)) return;
     diags.push_back(too_large(program, "%" + value.name, bytes ? fmt::format("{}", *bytes) : "more than 2^63"));
   };
   std::ranges::for_each(program.inputs, check);
@@ -56,23 +69,81 @@ struct Draft {
   Packing packing;
 };
 
+// Packs the blocks of one memory: `addresses`, one for each block of the draft, get those of its blocks. The bytes
+// used.
+int64_t pack_memory(const Draft& d, size_t buffer, int64_t goal_bytes, int64_t work, std::vector<int64_t>& addresses) {
+  PackingProblem problem{{}, {}, goal_bytes, d.load.step};
+  std::vector<size_t> blocks, place(d.sharing.blocks.size());
+  for (size_t b = 0; b < place.size(); ++b) {
+    if (d.sharing.buffer[b] != buffer) continue;
+    place[b] = blocks.size();
+    blocks.push_back(b);
+    problem.blocks.push_back(d.sharing.blocks[b]);
+  }
+  for (const Apart& c : constraints(d.sharing, d.units))
+    if (d.sharing.buffer[c.a] == buffer) problem.apart.push_back({place[c.a], place[c.b], c.lo, c.hi});
+  const Packing packing = pack(problem, work);
+  for (size_t i = 0; i < blocks.size(); ++i) addresses[blocks[i]] = buffer_begin(buffer) + packing.address[i];
+  return packing.bytes;
+}
+
+// Blocks that are live at the arena's peak and that the caller knows nothing of, the largest first.
+std::vector<size_t> blocks_at_peak(const Program& program, const Draft& d) {
+  std::set<size_t> live, ends;
+  for (const Item& item : d.sharing.items) {
+    if (item.value != ValueId::none && is_end(program, item.value)) ends.insert(item.block);
+    if (d.sharing.buffer[item.block] == 0 && item.life.meets({d.load.step, d.load.step})) live.insert(item.block);
+  }
+  std::vector<size_t> blocks;
+  std::ranges::set_difference(live, ends, std::back_inserter(blocks));
+  std::ranges::stable_sort(blocks, std::ranges::greater(), [&](size_t b) { return d.sharing.blocks[b].bytes; });
+  return blocks;
+}
+
+// Moves a block from the arena's peak into a buffer of the caller's that it fits. Whether the peak is lower by it, or
+// elsewhere.
+bool move_from_peak(const Program& program, const std::vector<ValueId>& ends, Draft& d) {
+  std::vector<int64_t> addresses(d.sharing.blocks.size());
+  for (size_t block : blocks_at_peak(program, d))
+    for (size_t k = 1; k <= ends.size(); ++k) {
+      const int64_t room = value_bytes(program, ends[k - 1]);
+      if (!may_write(program, ends[k - 1]) || d.sharing.blocks[block].bytes > room) continue;
+      d.sharing.buffer[block] = k;
+      const Load load = load_of(d.sharing, d.units);
+      const bool helps = load.bytes < d.load.bytes || load.step != d.load.step;
+      if (helps && pack_memory(d, k, room, kBufferWork, addresses) <= room) {
+        d.load = load;
+        return true;
+      }
+      d.sharing.buffer[block] = 0;
+    }
+  return false;
+}
+
 Draft draft_of(const Program& program, const target::Target& target, std::vector<Unit> units,
                const std::set<size_t>& refused = {}) {
   Draft d;
   d.units = std::move(units);
   d.sharing = share(program, d.units, base_align(target), refused);
   d.load = load_of(d.sharing, d.units);
+  const std::vector<ValueId> ends = buffered_ends(program);
+  while (!ends.empty() && move_from_peak(program, ends, d)) {
+  }
   return d;
 }
 
-void pack_draft(Draft& d, int64_t work) {
-  d.packing = pack({d.sharing.blocks, constraints(d.sharing, d.units), d.load.padded_bytes, d.load.step}, work);
+void pack_draft(const Program& program, Draft& d, int64_t work) {
+  d.packing.address.resize(d.sharing.blocks.size());
+  d.packing.bytes = pack_memory(d, 0, d.load.padded_bytes, work, d.packing.address);
+  const std::vector<ValueId> ends = buffered_ends(program);
+  for (size_t k = 1; k <= ends.size(); ++k)
+    pack_memory(d, k, value_bytes(program, ends[k - 1]), kBufferWork, d.packing.address);
 }
 
 // Reorders the nodes if that needs less.
 Draft schedule(Program& program, const target::Target& target) {
   Draft given = draft_of(program, target, single_units(program, target));
-  pack_draft(given, kPackingWork);
+  pack_draft(program, given, kPackingWork);
   std::vector<int64_t> scratch_bytes;
   for (const Unit& unit : given.units) scratch_bytes.push_back(unit.scratch_bytes);
   const std::vector<size_t> order = best_order(program, scratch_bytes);
@@ -81,7 +152,7 @@ Draft schedule(Program& program, const target::Target& target) {
   for (size_t i : order) nodes.push_back(program.nodes[i]);
   std::swap(program.nodes, nodes);
   Draft found = draft_of(program, target, single_units(program, target));
-  pack_draft(found, kPackingWork);
+  pack_draft(program, found, kPackingWork);
   auto cost = [](const Draft& d) { return std::pair(d.packing.bytes, d.load.bytes); };
   if (cost(found) < cost(given)) return found;
   std::swap(program.nodes, nodes);
@@ -100,7 +171,7 @@ void refuse_costly_overlays(const Program& program, const target::Target& target
     --tries;
     refused.insert(i);
     Draft without = draft_of(program, target, best.units, refused);
-    pack_draft(without, kPackingWork / kRefusals);
+    pack_draft(program, without, kPackingWork / kRefusals);
     if (without.packing.bytes < best.packing.bytes) {
       best = std::move(without);
     } else {
@@ -140,7 +211,7 @@ std::optional<Draft> stream_at_peak(const Program& program, const target::Target
       Draft d = draft_of(program, target, std::move(*units));
       const int64_t limit = best ? best->packing.bytes : draft.packing.bytes - draft.packing.bytes / kWorthStreaming;
       if (d.load.bytes >= limit) continue;
-      pack_draft(d, kPackingWork / kStreamTries);
+      pack_draft(program, d, kPackingWork / kStreamTries);
       if (d.packing.bytes < limit) best = std::move(d);
     }
   return best;
@@ -179,7 +250,7 @@ void shorten_streams(const Program& program, const target::Target& target, Draft
       if (!units) continue;
       Draft d = draft_of(program, target, std::move(*units));
       if (d.load.bytes > best.packing.bytes) continue;
-      pack_draft(d, kPackingWork / kStreamTries);
+      pack_draft(program, d, kPackingWork / kStreamTries);
       if (d.packing.bytes > best.packing.bytes) continue;
       best = std::move(d);
       break;
@@ -217,7 +288,7 @@ Result<Plan> place(Program& program, const target::Target& target) {
   shorten_streams(program, target, draft);
   refuse_costly_overlays(program, target, draft);
   const int64_t bytes = draft.packing.bytes;
-  if (bytes > kMaxArenaBytes) return too_large(program, "the program", fmt::format("{}", bytes));
+  if (bytes > most_bytes(program)) return too_large(program, "the program", fmt::format("{}", bytes));
   const Plan plan = write_down(program, draft, base_align(target));
   program.form = ir::Form::placed;
   const auto sound = verify_placement(program, plan, target);

@@ -1,5 +1,5 @@
-// Places every activation of a program, and every kernel's scratch, at a fixed offset of one arena.
-// Doors: place(), verify_placement(), memory_map().
+// Places every activation of a program, and every kernel's scratch, at a fixed offset of one arena; ends that the
+// caller keeps in buffers of his own lie there (buffers.h). Doors: place(), verify_placement(), memory_map().
 //
 // The road: schedule.h picks an order of the nodes with a low peak; sharing.h decides which values lie in the same
 // bytes and when each byte is live; packing.h gives the remaining blocks their addresses. What two blocks owe each

@@ -105,8 +105,9 @@ class ModelBuilder {
         cuts_[static_cast<size_t>(s.origin)].insert({s.origin_begin, s.origin_begin + s.bytes});
     for (size_t v = 0; v < cuts_.size(); ++v) {
       first_[v] = model_.atoms.size();
+      const bool in_arena = lies_in_arena(static_cast<ValueId>(v));
       for (auto at = cuts_[v].begin(); at != cuts_[v].end() && std::next(at) != cuts_[v].end(); ++at)
-        model_.atoms.push_back({*std::next(at) - *at, Bits(count()), false});
+        model_.atoms.push_back({in_arena ? *std::next(at) - *at : 0, Bits(count()), false});
     }
   }
 
@@ -121,6 +122,7 @@ class ModelBuilder {
     return list;
   }
 
+  bool lies_in_arena(ValueId id) const { return program_[id].buffer == ir::Buffer::arena; }
   bool is_fresh(ValueId id) const { return content(id).size() == 1 && content(id)[0].origin == id; }
 
   void add_task(size_t i) {
@@ -139,7 +141,7 @@ class ModelBuilder {
     for (size_t a : task.reads) model_.atoms[a].readers.add(i);
     for (ValueId id : node.outputs)
       for (const Segment& s : content(id))
-        if (s.origin == id) task.made_bytes += s.bytes;
+        if (s.origin == id && lies_in_arena(id)) task.made_bytes += s.bytes;
   }
 
   void link_tasks() {
@@ -166,7 +168,7 @@ class ModelBuilder {
   void bound() {
     const Bits nothing(count());
     for (ValueId id : std::set(program_.inputs.begin(), program_.inputs.end())) {
-      model_.floor += value_bytes(program_, id);
+      if (lies_in_arena(id)) model_.floor += value_bytes(program_, id);
       for (size_t a : atoms_of(id))
         if (model_.atoms[a].kept || !model_.atoms[a].readers.within(nothing))
           model_.start_live += model_.atoms[a].bytes;

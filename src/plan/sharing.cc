@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
+#include "plan/buffers.h"
 #include "plan/content.h"
 #include "plan/plan.h"
 
@@ -46,6 +48,17 @@ std::vector<ValueId> operands_of(const Program& program, const Unit& unit) {
   return all;
 }
 
+// First byte of members, and the one behind their last.
+std::pair<int64_t, int64_t> extent(const Program& program, const std::vector<Member>& members) {
+  int64_t begin = INT64_MAX;
+  int64_t end = INT64_MIN;
+  for (const Member& m : members) {
+    begin = std::min(begin, m.at);
+    end = std::max(end, m.at + value_bytes(program, m.value));
+  }
+  return {begin, end};
+}
+
 // Values in groups at fixed distances; starts with each activation alone.
 class Groups {
  public:
@@ -55,8 +68,11 @@ class Groups {
         lives_(std::move(lives)),
         contents_(contents(program)),
         group_(program.values.size()),
-        at_(program.values.size(), 0) {
+        at_(program.values.size(), 0),
+        buffer_(program.values.size(), 0) {
     std::iota(group_.begin(), group_.end(), size_t{0});
+    const std::vector<ValueId> ends = buffered_ends(program);
+    for (size_t k = 0; k < ends.size(); ++k) buffer_[index(ends[k])] = k + 1;
     for (size_t v = 0; v < program.values.size(); ++v)
       members_.push_back(lives_[v].exists() ? std::vector{Member{static_cast<ValueId>(v), 0}} : std::vector<Member>{});
   }
@@ -67,6 +83,7 @@ class Groups {
     const size_t from = group_[index(b)];
     const int64_t shift = at_[index(a)] + delta - at_[index(b)];
     if (into == from) return shift == 0;
+    if (!fits_buffer(into, from, shift) || !fits_buffer(from, into, -shift)) return false;
     for (const Member& u : members_[into])
       for (const Member& v : members_[from])
         if (!may_share(u.value, v.value, v.at + shift - u.at)) return false;
@@ -76,14 +93,26 @@ class Groups {
       members_[into].push_back({v.value, v.at + shift});
     }
     members_[from].clear();
+    buffer_[into] = std::max(buffer_[into], buffer_[from]);
     return true;
   }
 
   const std::vector<std::vector<Member>>& members() const { return members_; }
+  size_t buffer(size_t group) const { return buffer_[group]; }
   const Life& life(ValueId id) const { return lives_[index(id)]; }
 
  private:
   static size_t index(ValueId id) { return static_cast<size_t>(id); }
+
+  // Whether the members of `guest`, moved by `shift`, lie in the buffer that `host` has (its own end is all of it) and
+  // may: other ends are where the caller looks for them.
+  bool fits_buffer(size_t host, size_t guest, int64_t shift) const {
+    if (buffer_[host] == 0) return true;
+    if (std::ranges::any_of(members_[guest], [&](const Member& m) { return is_end(program_, m.value); })) return false;
+    const auto [begin, end] = extent(program_, members_[host]);
+    const auto [first, last] = extent(program_, members_[guest]);
+    return begin <= first + shift && last + shift <= end;
+  }
 
   // Whether b may start `delta` bytes after a.
   bool may_share(ValueId a, ValueId b, int64_t delta) const {
@@ -106,6 +135,7 @@ class Groups {
   std::vector<Content> contents_;
   std::vector<size_t> group_;
   std::vector<int64_t> at_;
+  std::vector<size_t> buffer_;  // of each group, as of Sharing
   std::vector<std::vector<Member>> members_;
 };
 
@@ -132,13 +162,9 @@ void grant_in_place(const Program& program, const std::vector<Unit>& units, Grou
   }
 }
 
-void add_group(const Program& program, const Groups& groups, const std::vector<Member>& members, Sharing& sharing) {
-  int64_t begin = INT64_MAX;
-  int64_t end = INT64_MIN;
-  for (const Member& m : members) {
-    begin = std::min(begin, m.at);
-    end = std::max(end, m.at + value_bytes(program, m.value));
-  }
+void add_group(const Program& program, const Groups& groups, size_t group, Sharing& sharing) {
+  const std::vector<Member>& members = groups.members()[group];
+  const auto [begin, end] = extent(program, members);
   Block block{end - begin, kValueAlign, INT32_MAX, -1};
   for (const Member& m : members) {
     const Life life = groups.life(m.value);
@@ -147,6 +173,7 @@ void add_group(const Program& program, const Groups& groups, const std::vector<M
     block.last = std::max(block.last, life.last);
   }
   sharing.blocks.push_back(block);
+  sharing.buffer.push_back(groups.buffer(group));
 }
 
 // Bytes of a set of live items, those of one block at one place counted once; rounded out if `padded`.
@@ -228,6 +255,8 @@ std::vector<Life> lifetimes(const Program& program, const std::vector<Unit>& uni
   }
   for (ValueId id : program.outputs)
     if (!program[id].is_constant()) lives[static_cast<size_t>(id)].last = step;
+  for (ValueId id : program.inputs)
+    if (program[id].buffer == ir::Buffer::caller) lives[static_cast<size_t>(id)].last = step;
   return lives;
 }
 
@@ -237,13 +266,14 @@ Sharing share(const Program& program, const std::vector<Unit>& units, int64_t sc
   grant_overlays(program, refused, groups);
   grant_in_place(program, units, groups);
   Sharing sharing;
-  for (const auto& members : groups.members())
-    if (!members.empty()) add_group(program, groups, members, sharing);
+  for (size_t group = 0; group < groups.members().size(); ++group)
+    if (!groups.members()[group].empty()) add_group(program, groups, group, sharing);
   int step = 0;
   auto add = [&](ValueId id, int64_t bytes, int64_t align) {
     if (bytes == 0) return;
     sharing.items.push_back({id, {step, step}, bytes, sharing.blocks.size(), 0});
     sharing.blocks.push_back({bytes, align, step, step});
+    sharing.buffer.push_back(0);
   };
   for (const Unit& unit : units) {
     add(ValueId::none, unit.scratch_bytes, scratch_align);
@@ -255,7 +285,8 @@ Sharing share(const Program& program, const std::vector<Unit>& units, int64_t sc
 
 Load load_of(const Sharing& sharing, const std::vector<Unit>& units) {
   Load load;
-  for_each_step(sharing, [&](int step, const std::vector<size_t>& live, size_t) {
+  for_each_step(sharing, [&](int step, std::vector<size_t> live, size_t) {
+    std::erase_if(live, [&](size_t i) { return sharing.buffer[sharing.items[i].block] != 0; });
     const int64_t shared = trailing_bytes(sharing, units, live, step);
     const int64_t bytes = live_bytes(sharing, live, false) - shared;
     if (bytes > load.bytes) {
@@ -271,6 +302,7 @@ std::vector<Apart> constraints(const Sharing& sharing, const std::vector<Unit>& 
   std::vector<Apart> all;
   auto add = [&](const Item& x, const Item& y) {
     if (x.block == y.block || x.bytes == 0 || y.bytes == 0) return;
+    if (sharing.buffer[x.block] != sharing.buffer[y.block]) return;
     const auto& [a, b] = x.block < y.block ? std::tie(x, y) : std::tie(y, x);
     Apart apart{a.block, b.block, a.at - b.at - b.bytes, a.at - b.at + a.bytes};  // nothing in common
     if (const Trail* t = trail_between(units, a, b)) apart.lo = a.at - b.at - t->distance;

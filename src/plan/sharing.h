@@ -15,7 +15,8 @@
 
 namespace fold8::plan {
 
-// Unit i runs at step i. The caller writes inputs at step -1 and reads outputs at the step after the last unit.
+// Unit i runs at step i. The caller writes inputs at step -1 and reads outputs at the step after the last unit, and
+// inputs in buffers that are his to keep.
 struct Life {
   int first = 0;
   int last = -2;  // before `first`: not an activation of this program
@@ -39,6 +40,7 @@ struct Item {
 struct Sharing {
   std::vector<Item> items;
   std::vector<Block> blocks;
+  std::vector<size_t> buffer;  // that each block lies in; 0 for the arena. The end whose buffer it is fills it
 };
 
 // Grants overlays first (they save moving bytes), then in-place results, in program order, each if it fits those
@@ -47,14 +49,14 @@ Sharing share(const ir::Program& program, const std::vector<Unit>& units, int64_
               const std::set<size_t>& refused = {});
 
 struct Load {
-  int64_t bytes = 0;         // the largest live set, shared bytes once, results as close to operands as they may be
-  int step = -1;             // where
+  int64_t bytes = 0;  // the arena's largest live set, shared bytes once, results as close to operands as they may be
+  int step = -1;      // where
   int64_t padded_bytes = 0;  // the largest with each piece rounded up to its alignment
 };
 
 Load load_of(const Sharing& sharing, const std::vector<Unit>& units);
 
-// What keeps items of different blocks apart.
+// What keeps items of different blocks in one memory apart.
 std::vector<Apart> constraints(const Sharing& sharing, const std::vector<Unit>& units);
 
 }  // namespace fold8::plan

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 
+#include "plan/buffers.h"
 #include "plan/plan.h"
 
 namespace fold8::plan {
@@ -82,7 +83,7 @@ class Memory {
 class Replay {
  public:
   Replay(const Program& program, const Plan& plan, const target::Target& target)
-      : program_(program), plan_(plan), target_(target), data_(program.values.size()) {}
+      : program_(program), plan_(plan), target_(target), ends_(buffered_ends(program)), data_(program.values.size()) {}
 
   Diags run() {
     check_plan();
@@ -92,6 +93,8 @@ class Replay {
     for (size_t i = 0; i < plan_.units.size(); ++i) run_unit(i);
     for (ValueId id : program_.outputs)
       if (!program_[id].is_constant()) expect(id, nullptr);
+    for (ValueId id : program_.inputs)
+      if (program_[id].buffer == ir::Buffer::caller) expect(id, nullptr);
     return diags_;
   }
 
@@ -131,10 +134,17 @@ class Replay {
   }
 
   void check_range(const Node* node, const std::string& what, int64_t offset, int64_t bytes, int64_t align) {
-    if (offset < 0 || bytes > plan_.arena_bytes || offset > plan_.arena_bytes - bytes)
-      complain(node,
-               fmt::format("{} of {} bytes at {} is outside the arena of {}", what, bytes, offset, plan_.arena_bytes));
+    const size_t buffer = buffer_of(ends_, offset);
+    const int64_t from = offset - buffer_begin(buffer);
+    const int64_t room = buffer > ends_.size() ? 0 : memory_bytes(buffer);
+    if (from < 0 || bytes > room || from > room - bytes)
+      complain(node, fmt::format("{} of {} bytes at {} is outside {} of {}", what, bytes, from,
+                                 buffer == 0 ? "the arena" : fmt::format("buffer {}", buffer), room));
     if (offset % align != 0) complain(node, fmt::format("{} at {} is not aligned to {}", what, offset, align));
+  }
+
+  int64_t memory_bytes(size_t buffer) const {
+    return buffer == 0 ? plan_.arena_bytes : static_cast<int64_t>(program_.type(ends_[buffer - 1]).bytes());
   }
 
   void check_value(const Node* node, ValueId id) {
@@ -145,6 +155,14 @@ class Replay {
   void check_addresses() {
     if (!diags_.empty()) return;
     for (ValueId id : program_.inputs) check_value(nullptr, id);
+    for (const auto* ids : {&program_.inputs, &program_.outputs})
+      for (ValueId id : *ids)
+        if (program_[id].buffer == ir::Buffer::arena && !program_[id].is_constant() && program_[id].offset &&
+            buffer_of(ends_, begin(id)) != 0)
+          complain(nullptr, fmt::format("%{} lies in a buffer of another's", name(id)));
+    for (size_t k = 0; k < ends_.size(); ++k)
+      if (program_[ends_[k]].offset != buffer_begin(k + 1))
+        complain(nullptr, fmt::format("%{} is not where buffer {} begins", name(ends_[k]), k + 1));
     for (size_t u = 0; u < plan_.units.size(); ++u) check_unit(plan_.units[u], plan_.scratch_offsets[u]);
   }
 
@@ -302,7 +320,13 @@ class Replay {
 
   // Reads and writes of a unit in the order that its ops declare, over bytes that remember whose data they hold.
   void run_in_order(const Unit& unit, int64_t scratch_offset, const std::vector<ValueId>& operands) {
-    tags_.assign(static_cast<size_t>(plan_.arena_bytes), Tag{});
+    size_t bytes = 0;
+    tags_begin_.clear();
+    for (size_t buffer = 0; buffer <= ends_.size(); ++buffer) {
+      tags_begin_.push_back(bytes);
+      bytes += static_cast<size_t>(memory_bytes(buffer));
+    }
+    tags_.assign(bytes, Tag{});
     for (ValueId id : operands)
       for (const Run& r : data(id))
         for (int64_t i = r.begin; i < r.end; ++i) tag(begin(id) + i) = {r.source, r.source_begin + i - r.begin};
@@ -322,7 +346,10 @@ class Replay {
           return complain(&program_.nodes[unit.end - 1], fmt::format("byte {} of %{} is not written", i, name(id)));
   }
 
-  Tag& tag(int64_t address) { return tags_[static_cast<size_t>(address)]; }
+  Tag& tag(int64_t address) {
+    const size_t buffer = buffer_of(ends_, address);
+    return tags_[tags_begin_[buffer] + static_cast<size_t>(address - buffer_begin(buffer))];
+  }
   int64_t rows(const Unit& unit, size_t which) const {
     return program_.type(program_.nodes[unit.first + which].outputs[0]).shape[1];
   }
@@ -375,9 +402,11 @@ class Replay {
   const Program& program_;
   const Plan& plan_;
   const target::Target& target_;
-  std::vector<Runs> data_;  // of each value, from its own start
+  std::vector<ValueId> ends_;  // in buffers of the caller's
+  std::vector<Runs> data_;     // of each value, from its own start
   Memory memory_;
-  std::vector<Tag> tags_;  // of each byte of the arena, while a unit runs in order
+  std::vector<Tag> tags_;  // of each byte of the arena and then of each buffer, while a unit runs in order
+  std::vector<size_t> tags_begin_;
   Diags diags_;
 };
 

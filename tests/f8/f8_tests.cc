@@ -1,6 +1,7 @@
 // Runs the .f8 files below src/ and tests/, or the files and folders given: f8_tests [--target CPU]... [--planted]
-// [--prefer-size] [--extra-weight-flash] [--compiler NAME] [--flag FLAG]... [path]... Prints a line for each failure, a
-// line for each way of running, and the total. --planted: see faults.h. --compiler, --flag: what compiles emitted code
+// [--prefer-size] [--extra-weight-flash] [--caller-owns] [--compiler NAME] [--flag FLAG]... [path]... Prints a line for
+// each failure, a line for each way of running, and the total. --planted: see faults.h. --caller-owns: all ends lie in
+// buffers of their own, and every other case may write over its inputs. --compiler, --flag: what compiles emitted code
 // for the boards.
 #include <fmt/format.h>
 
@@ -11,6 +12,8 @@
 
 #include "batch.h"
 #include "faults.h"
+#include "ops/ops.h"
+#include "passes/passes.h"
 
 namespace fold8::f8 {
 namespace {
@@ -21,6 +24,7 @@ struct Arguments {
   bool planted = false;
   target::Prefer prefer = target::Prefer::speed;
   bool extra_weight_flash = false;
+  bool caller_owns = false;
   board::Toolchain toolchain;
   std::vector<std::string> cpus = {"cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"};
   std::vector<fs::path> paths = {fs::path(FOLD8_SOURCE_DIR) / "src", fs::path(FOLD8_SOURCE_DIR) / "tests"};
@@ -171,7 +175,10 @@ int run_planted(const Suite& suite, const Boards& boards) {
 }
 
 int run(const Arguments& arguments) {
-  const Suite suite = read_suite(arguments.paths);
+  Suite suite = read_suite(arguments.paths);
+  if (arguments.caller_owns)
+    for (size_t i = 0; i < suite.prepared.size(); ++i)
+      passes::own_ends(suite.prepared[i].program, ops::table(), {true, true, i % 2 != 0});
   const Boards boards = find_boards();
   if (arguments.planted) return run_planted(suite, boards);
   if (!boards.installed) std::printf("the boards are left out:\n%s", boards.why_not.c_str());
@@ -201,6 +208,8 @@ Arguments parse(int argc, char** argv) {
       arguments.planted = true;
     } else if (argument == "--extra-weight-flash") {
       arguments.extra_weight_flash = true;
+    } else if (argument == "--caller-owns") {
+      arguments.caller_owns = true;
     } else if (argument == "--prefer-size") {
       arguments.prefer = target::Prefer::size;
     } else if (argument == "--target" && i + 1 < argc) {

@@ -12,8 +12,8 @@ namespace {
 constexpr size_t kIsaBytes = 16;  // of native.out before each model's outputs
 constexpr int64_t kLimitSeconds = 600;
 
-// After the sources and the table kModels. native.txt: for each model its samples, arena bytes, alignment, inputs and
-// outputs (each a count, then offset and bytes); native.in: the samples of all models.
+// After the sources and the table kModels. native.txt: for each model its samples, alignment, memories (the arena and
+// buffers), inputs and outputs (each a count, then offset and bytes); native.in: the samples of all models.
 constexpr const char* kMain = R"(
 extern "C" const char* __ubsan_default_options() { return "print_stacktrace=1"; }
 
@@ -35,8 +35,9 @@ int main() {
   FILE* in = fopen("native.in", "rb");
   FILE* out = fopen("native.out", "wb");
   for (const Model& model : kModels) {
-    const long samples = number(layout), bytes = number(layout), align = number(layout);
-    const std::vector<Slice> inputs = slices(layout), outputs = slices(layout);
+    const long samples = number(layout), align = number(layout);
+    const std::vector<Slice> memories = slices(layout), inputs = slices(layout), outputs = slices(layout);
+    const long bytes = memories.back().offset + memories.back().bytes;
     char isa[16] = {};
     strncpy(isa, model.isa(), sizeof isa - 1);
     fwrite(isa, 1, sizeof isa, out);
@@ -45,10 +46,15 @@ int main() {
       if (posix_memalign(&memory, align < 8 ? 8 : size_t(align), size_t(bytes)) != 0) abort();
       memset(memory, 0xA5, size_t(bytes));
       char* arena = static_cast<char*>(memory);
+      for (size_t m = 1; m < memories.size(); ++m) {
+        char* const end = arena + memories[m - 1].offset + memories[m - 1].bytes;
+        __asan_poison_memory_region(end, size_t(arena + memories[m].offset - end));
+      }
       for (const Slice& slice : inputs)
         if (fread(arena + slice.offset, 1, size_t(slice.bytes), in) != size_t(slice.bytes)) abort();
       model.invoke(arena);
       for (const Slice& slice : outputs) fwrite(arena + slice.offset, 1, size_t(slice.bytes), out);
+      __asan_unpoison_memory_region(memory, size_t(bytes));
       free(memory);
     }
   }
@@ -65,14 +71,19 @@ std::string slices_text(const std::vector<board::Slice>& slices) {
 std::vector<TextFile> program_files(const std::vector<TextFile>& files, const std::vector<board::Model>& models,
                                     const std::vector<board::Samples>& samples) {
   std::vector<TextFile> all = files;
-  std::string source = "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <vector>\n";
+  std::string source =
+      "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sanitizer/asan_interface.h>\n#include "
+      "<vector>\n";
   std::string rows, layout, bytes;
   for (const TextFile& file : files)
     if (file.name.ends_with(".cpp")) source += fmt::format("#include \"{}\"\n", file.name);
   for (size_t i = 0; i < models.size(); ++i) {
     const board::Model& model = models[i];
-    rows += fmt::format("  {{{0}_invoke, {0}_isa}},\n", model.name);
-    layout += fmt::format("{} {} {}{}{}\n", samples[i].count, model.arena_bytes, model.arena_align,
+    source += model.call_source();
+    rows += fmt::format("  {{{}, {}_isa}},\n", model.call_name(), model.name);
+    std::vector<board::Slice> memories = model.buffers;
+    memories.insert(memories.begin(), {0, model.arena_bytes});
+    layout += fmt::format("{} {}{}{}{}\n", samples[i].count, model.arena_align, slices_text(memories),
                           slices_text(model.inputs), slices_text(model.outputs));
     bytes += samples[i].bytes;
   }

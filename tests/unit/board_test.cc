@@ -128,6 +128,35 @@ TEST_P(EachCore, OverwritesAreCaught) {
   expect_error(write_at(-64), "F8-0607", "64 bytes before the arena");
 }
 
+// A model whose input is a buffer of its own, kept, and whose output another.
+TEST_P(EachCore, BuffersAreFencedAndKeptInputsWatched) {
+  Model buffered{.name = "m", .arena_bytes = 24, .arena_align = 4};
+  buffered.inputs = {{buffered.add_buffer(8), 8, true}};
+  buffered.outputs = {{buffered.add_buffer(8), 8}};
+  const TextFile m_header = {
+      "m.h",
+      "#pragma once\n#include <stdint.h>\nextern \"C\" { void m_invoke(void* arena, const int8_t* x, "
+      "int8_t* y); const char* m_isa(void); }\n"};
+  const TextFile m_source = {"m.cpp",
+                             "#include \"m.h\"\nconst char* m_isa() { return \"isa\"; }\n"
+                             "void m_invoke(void*, const int8_t* x, int8_t* y) {\n"
+                             "  for (int i = 0; i < 8; ++i) y[i] = x[i];\n"
+                             "  int8_t* const at = x[0] == 'x' ? (int8_t*)x : y;\n  at[x[1]] = 1;\n}\n"};
+  const TempFolder folder;
+  const auto built =
+      build({.target = find(GetParam()), .files = {m_header, m_source}, .models = {buffered}}, folder.path());
+  ASSERT_TRUE(passed(built));
+  const auto write_at = [&](const std::string& which, int8_t offset) {
+    return run(*built, {{1, which + static_cast<char>(offset) + "abcdef"}});
+  };
+  const auto ran = write_at("y", 7);
+  ASSERT_TRUE(passed(ran));
+  EXPECT_EQ(ran->models[0].outputs, "y\7abcde\1");
+  expect_error(write_at("x", 7), "F8-0607", "wrote into an input that is only read");
+  expect_error(write_at("x", 8), "F8-0607", "next to a buffer of the caller's");
+  expect_error(write_at("y", -1), "F8-0607", "next to a buffer of the caller's");
+}
+
 TEST_P(EachCore, FaultsAreReported) {
   expect_error(build_and_run(image_of(GetParam(), "  asm volatile(\"udf #0\");")), "F8-0605", "m, sample 0, on ");
   expect_error(build_and_run(image_of(GetParam(), "  *reinterpret_cast<volatile int*>(0xF0000000) = 1;")), "F8-0605",

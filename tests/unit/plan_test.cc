@@ -1,11 +1,13 @@
 // The planner on made-up ops: the four networks' arenas, random graphs checked by running them in their arena, and
 // plans spoilt on purpose.
 #include "plan/plan.h"
+#include "plan/buffers.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 #include <numeric>
@@ -353,7 +355,13 @@ TEST(Schedule, KeepsTheGivenOrderIfItIsAsGood) {
 // are not moved.
 class Machine {
  public:
-  Machine(const Program& p, const Plan& plan) : p_(p), plan_(plan), arena_(static_cast<size_t>(plan.arena_bytes) + 1) {}
+  Machine(const Program& p, const Plan& plan)
+      : p_(p),
+        plan_(plan),
+        ends_(buffered_ends(p)),
+        memories_{std::vector<uint8_t>(static_cast<size_t>(plan.arena_bytes) + 1)} {
+    for (ValueId id : ends_) memories_.emplace_back(p.type(id).bytes() + 1);
+  }
 
   std::vector<std::vector<uint8_t>> run_in_arena() {
     for (ValueId id : p_.inputs) std::ranges::copy(input(id), at(id));
@@ -361,6 +369,12 @@ class Machine {
     std::vector<std::vector<uint8_t>> outs;
     for (ValueId id : p_.outputs) outs.push_back(p_[id].is_constant() ? input(id) : load(id));
     return outs;
+  }
+
+  // After a run: whether inputs that are the caller's to keep are what they were.
+  bool kept_inputs() {
+    return std::ranges::all_of(
+        p_.inputs, [&](ValueId id) { return p_[id].buffer != ir::Buffer::caller || load(id) == input(id); });
   }
 
   std::vector<std::vector<uint8_t>> run_apart() {
@@ -383,7 +397,11 @@ class Machine {
     for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<uint8_t>(i * 7 + static_cast<size_t>(id) * 31);
     return data;
   }
-  uint8_t* at(ValueId id) { return arena_.data() + *p_[id].offset; }
+  uint8_t* at(ValueId id) { return at(*p_[id].offset); }
+  uint8_t* at(int64_t offset) {
+    const size_t buffer = buffer_of(ends_, offset);
+    return memories_[buffer].data() + (offset - buffer_begin(buffer));
+  }
   std::vector<uint8_t> load(ValueId id) { return {at(id), at(id) + p_.type(id).bytes()}; }
 
   static uint8_t mix(uint32_t x) { return static_cast<uint8_t>(x ^ x >> 8); }
@@ -414,7 +432,7 @@ class Machine {
 
   void run_node(size_t i) {
     const Node& n = p_.nodes[i];
-    std::fill_n(arena_.begin() + std::max<int64_t>(0, plan_.scratch_offsets[i]), plan_.units[i].scratch_bytes, uint8_t{0xa5});
+    std::fill_n(at(std::max<int64_t>(0, plan_.scratch_offsets[i])), plan_.units[i].scratch_bytes, uint8_t{0xa5});
     if (n.op == &kEach) return run_each(n);
     if (n.op == &kWork) {
       std::vector<std::vector<uint8_t>> y;
@@ -451,7 +469,8 @@ class Machine {
 
   const Program& p_;
   const Plan& plan_;
-  std::vector<uint8_t> arena_;
+  std::vector<ValueId> ends_;                   // in buffers of the caller's
+  std::vector<std::vector<uint8_t>> memories_;  // the arena, then the buffers
 };
 
 enum class Kind { chain, residual, branches, anything };
@@ -552,6 +571,93 @@ TEST(RandomGraphs, AnythingMostlyFitsItsLowerBound) {
 TEST(RandomGraphs, WideAlignmentOfScratchCostsPaddingOnly) {
   EXPECT_EQ(tight_share(Kind::chain, true, 16, 12), 1.0);
   EXPECT_GE(tight_share(Kind::residual, true, 16, 12), 0.95);
+}
+
+// --- buffers of the caller's own ---
+
+// Gives some ends of a graph buffers, of each kind some.
+void give_buffers(Graph& g, unsigned seed) {
+  std::mt19937 rng(seed);
+  Program& p = g.p;
+  for (ValueId id : p.inputs)
+    if (!p.is_output(id))
+      p[id].buffer = std::array{ir::Buffer::arena, ir::Buffer::caller, ir::Buffer::consumed}[rng() % 3];
+  for (ValueId id : p.outputs)
+    if (std::ranges::count(p.outputs, id) == 1 && std::ranges::count(p.inputs, id) == 0 && !p[id].is_constant() &&
+        rng() % 2 == 0)
+      p[id].buffer = ir::Buffer::caller;
+}
+
+TEST(Buffers, RandomGraphsRunInThem) {
+  int buffers = 0;
+  for (Kind kind : {Kind::chain, Kind::residual, Kind::branches, Kind::anything})
+    for (unsigned seed = 0; seed < 150; ++seed) {
+      Graph g = random_graph(kind, seed, seed % 2 != 0);
+      give_buffers(g, seed);
+      const Plan plan = placed(g.p);
+      buffers += static_cast<int>(buffered_ends(g.p).size());
+      Machine machine(g.p, plan);
+      EXPECT_EQ(machine.run_in_arena(), machine.run_apart()) << "seed " << seed << "\n" << memory_map(g.p, plan);
+      EXPECT_TRUE(machine.kept_inputs()) << "seed " << seed;
+    }
+  EXPECT_GT(buffers, 300);
+}
+
+// x -> a -> b -> y, of one size each: one of them is in the arena at most.
+TEST(Buffers, AConsumedInputAndAnOutputHoldTheRest) {
+  Graph g = chain({64, 64, 64, 64});
+  g.p[g.p.inputs[0]].buffer = ir::Buffer::consumed;
+  g.p[g.p.outputs[0]].buffer = ir::Buffer::caller;
+  EXPECT_EQ(placed(g.p).arena_bytes, 0);
+}
+
+TEST(Buffers, AKeptInputCostsNothingAndHoldsNothingElse) {
+  Graph g = chain({64, 64, 64, 64});
+  g.p[g.p.inputs[0]].buffer = ir::Buffer::caller;
+  EXPECT_EQ(placed(g.p).arena_bytes, 128);
+}
+
+TEST(Buffers, AnElementwiseResultIsNotWrittenOverAKeptInput) {
+  Graph g;
+  const ValueId x = g.in(64);
+  const ValueId y = g.each({g.view(x)});
+  g.out(g.work({y}, 32));
+  g.p[x].buffer = ir::Buffer::caller;
+  const Plan plan = placed(g.p);
+  EXPECT_EQ(plan.arena_bytes, 96);  // the view is free
+  g.p[y].offset = g.p[x].offset;
+  EXPECT_EQ(complaint(g.p, plan),
+            fmt::format("%v at {} was overwritten by v.2 before it is read", *g.p[x].offset));
+}
+
+TEST(Buffers, AnEndOfTheArenaStaysThere) {
+  Graph g = chain({64, 64});
+  g.p[g.p.outputs[0]].buffer = ir::Buffer::caller;
+  const Plan plan = placed(g.p);
+  g.p[g.p.inputs[0]].offset = buffer_begin(1);
+  EXPECT_EQ(complaint(g.p, plan), "%v lies in a buffer of another's");
+}
+
+TEST(Buffers, AValueOutsideABufferIsSeen) {
+  Graph g = chain({64, 64, 64});
+  g.p[g.p.inputs[0]].buffer = ir::Buffer::consumed;
+  const Plan plan = placed(g.p);
+  const ValueId a = g.p.nodes[0].outputs[0];
+  g.p[a].offset = buffer_begin(1) + 4;
+  EXPECT_EQ(complaint(g.p, plan), "work: %v.1 of 64 bytes at 4 is outside buffer 1 of 64");
+}
+
+TEST(Buffers, HaveALimit) {
+  Graph g;
+  std::vector<ValueId> x;
+  for (size_t i = 0; i <= kMaxBuffers; ++i) {
+    x.push_back(g.in(4));
+    g.p[x.back()].buffer = ir::Buffer::caller;
+  }
+  g.out(g.work(x, 4));
+  const auto plan = place(g.p, kCore);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.errors()[0].code, "F8-0503");
 }
 
 // --- plans spoilt on purpose ---

@@ -52,9 +52,10 @@ struct SumRows {
   Rows small;
   Rows y;
 
-  void row(uint8_t* arena, int32_t image, int32_t i) const {
-    sum_elements<Isa, kBigSign, kSmallSign, kBigStep, kSmallStep>(elems, s, out, big.row(arena, image, i),
-                                                                  small.row(arena, image, i), y.row(arena, image, i));
+  template <class Memory>
+  void row(Memory memory, int32_t image, int32_t i) const {
+    sum_elements<Isa, kBigSign, kSmallSign, kBigStep, kSmallStep>(elems, s, out, big.row(memory, image, i),
+                                                                  small.row(memory, image, i), y.row(memory, image, i));
   }
 };
 

@@ -21,19 +21,21 @@ struct ConvShape {
   int32_t groups, group_ins, group_outs;
   int32_t window_bytes;  // kernel_h * kernel_w * group_ins
   int32_t columns;       // 1: the Isa's loop for windows side by side, which share columns
-  int32_t row_loads;     // 1: what a window inside the image has of a row is contiguous, and a multiple of what the Isa loads
-  int32_t tap_loads;     // 1: what it has of a pixel is a multiple of what the Isa loads
-  int32_t padding;       // bytes of a pixel of zero points, for taps outside the image; 0 where nothing reads it
+  int32_t
+      row_loads;  // 1: what a window inside the image has of a row is contiguous, and a multiple of what the Isa loads
+  int32_t tap_loads;  // 1: what it has of a pixel is a multiple of what the Isa loads
+  int32_t padding;    // bytes of a pixel of zero points, for taps outside the image; 0 where nothing reads it
   int32_t input_zero;
 };
 
 // rows[ky]: the input row under row ky of the windows of output row oy. Whether all are inside the image.
-inline bool conv_rows(const ConvShape& s, const Rows& x, uint8_t* arena, int32_t image, int32_t oy,
+template <class Memory>
+inline bool conv_rows(const ConvShape& s, const Rows& x, Memory memory, int32_t image, int32_t oy,
                       const int8_t** rows) {
   bool inside = true;
   int32_t iy = oy * s.stride_h - s.pad_top;
   for (int32_t ky = 0; ky < s.kernel_h; ++ky, iy += s.dilation_h) {
-    rows[ky] = x.row(arena, image, iy);
+    rows[ky] = x.row(memory, image, iy);
     inside = inside && rows[ky] != nullptr;
   }
   return inside;
@@ -66,17 +68,21 @@ struct Conv2d {
   int32_t patch_at;
   Rows y;
 
-  void run(uint8_t* arena) const { all_rows(arena, s.batch, *this); }
+  template <class Memory>
+  void run(Memory memory) const {
+    all_rows(memory, s.batch, *this);
+  }
 
-  void row(uint8_t* arena, int32_t image, int32_t oy) const {
+  template <class Memory>
+  void row(Memory memory, int32_t image, int32_t oy) const {
     constexpr int32_t kOuts = Isa::kGemmOrder.out_block;
     const int8_t* rows[kMaxRows];
-    conv_rows(s, x, arena, image, oy, rows);
-    int8_t* const patch = at<int8_t>(arena, patch_at);
+    conv_rows(s, x, memory, image, oy, rows);
+    int8_t* const patch = at<int8_t>(memory, patch_at);
     const int32_t segment = s.kernel_w * s.group_ins;
     const int32_t block_bytes = static_cast<int32_t>(Isa::kGemmOrder.bytes(kOuts, segment));
     const bool contiguous = s.groups == 1 && (s.dilation_w == 1 || s.kernel_w == 1);
-    int8_t* to = y.row(arena, image, oy);
+    int8_t* to = y.row(memory, image, oy);
     int32_t ix = -s.pad_left;
     for (int32_t ox = 0; ox < s.out_w; ++ox, ix += s.stride_w) {
       const bool inside = contiguous && ix >= 0 && ix + s.kernel_w <= s.in_w;

@@ -156,14 +156,18 @@ struct Conv2dStream {
   int32_t extra_at;
   Rows y;
 
-  void run(uint8_t* arena) const { all_rows(arena, s.batch, *this); }
+  template <class Memory>
+  void run(Memory memory) const {
+    all_rows(memory, s.batch, *this);
+  }
 
-  void row(uint8_t* arena, int32_t image, int32_t oy) const {
+  template <class Memory>
+  void row(Memory memory, int32_t image, int32_t oy) const {
     const int8_t* rows[kMaxRows];
-    const bool whole = conv_rows(s, x, arena, image, oy, rows);
-    ConvLoad load = {rows, whole, 0, at<uint32_t>(arena, scratch_at), at<int8_t>(arena, extra_at)};
+    const bool whole = conv_rows(s, x, memory, image, oy, rows);
+    ConvLoad load = {rows, whole, 0, at<uint32_t>(memory, scratch_at), at<int8_t>(memory, extra_at)};
     fill_bytes(load.extra, s.input_zero, s.padding);
-    int8_t* const to = y.row(arena, image, oy);
+    int8_t* const to = y.row(memory, image, oy);
     const int32_t* weights = stream;
     for (; load.group < s.groups; ++load.group, weights += weights[0]) {
       int8_t* pixel = to + load.group * s.group_outs;

@@ -22,15 +22,19 @@ struct Depthwise {
   int32_t padding_at;
   Rows y;
 
-  void run(uint8_t* arena) const { all_rows(arena, s.batch, *this); }
+  template <class Memory>
+  void run(Memory memory) const {
+    all_rows(memory, s.batch, *this);
+  }
 
-  void row(uint8_t* arena, int32_t image, int32_t oy) const {
+  template <class Memory>
+  void row(Memory memory, int32_t image, int32_t oy) const {
     constexpr int32_t kTaps = kKernelH * kKernelW;
     const int8_t* rows[kKernelH];
-    conv_rows(s, x, arena, image, oy, rows);
-    int8_t* const padding = at<int8_t>(arena, padding_at);
+    conv_rows(s, x, memory, image, oy, rows);
+    int8_t* const padding = at<int8_t>(memory, padding_at);
     fill_bytes(padding, s.input_zero, s.padding);
-    int8_t* to = y.row(arena, image, oy);
+    int8_t* to = y.row(memory, image, oy);
     int32_t window = -s.pad_left;  // column of the window's first tap
     for (int32_t ox = 0; ox < s.out_w; ++ox, window += s.stride_w) {
       const int8_t* taps[kTaps];

@@ -133,34 +133,36 @@ struct DepthwiseStream {
   int32_t scratch_at;
   Rows y;
 
-  void run(uint8_t* arena) const {
+  template <class Memory>
+  void run(Memory memory) const {
     const PlanarShape p = planar_shape(s);
     const int32_t channels_at_once = Isa::depthwise_channels(p);
     for (int32_t image = 0; image < s.batch; ++image) {
       const int32_t* block = stream;
       for (int32_t c = 0; c < s.ins; c += channels_at_once)
-        block = depthwise_block<Isa>(s, p, out, x.row(arena, image, 0) + c, block,
-                                     depthwise_channels_from(s, c, channels_at_once), at<int8_t>(arena, scratch_at),
-                                     y.row(arena, image, 0) + c * s.multiplier);
+        block = depthwise_block<Isa>(s, p, out, x.row(memory, image, 0) + c, block,
+                                     depthwise_channels_from(s, c, channels_at_once), at<int8_t>(memory, scratch_at),
+                                     y.row(memory, image, 0) + c * s.multiplier);
     }
   }
 
   // One output row, for an image whose rows are its rows: planar rows are made for it anew.
-  void row(uint8_t* arena, int32_t image, int32_t oy) const {
+  template <class Memory>
+  void row(Memory memory, int32_t image, int32_t oy) const {
     const PlanarShape p = planar_shape(s);
-    const DepthwiseScratch<Isa> scratch(p, at<int8_t>(arena, scratch_at), s.kernel_h, s.kernel_h);
+    const DepthwiseScratch<Isa> scratch(p, at<int8_t>(memory, scratch_at), s.kernel_h, s.kernel_h);
     const int32_t channels_at_once = Isa::depthwise_channels(p);
     const int32_t* block = stream;
     for (int32_t c = 0; c < s.ins; c += channels_at_once) {
       const int32_t channels = depthwise_channels_from(s, c, channels_at_once);
       int32_t iy = oy * s.stride_h - s.pad_top;
       for (int32_t ky = 0; ky < s.kernel_h; ++ky, iy += s.dilation_h) {
-        const int8_t* from = x.row(arena, image, iy);
+        const int8_t* from = x.row(memory, image, iy);
         scratch.places[ky] = ky * scratch.row_bytes;
         Isa::planar(p, from == nullptr ? nullptr : from + c, channels, scratch.planar + scratch.places[ky]);
       }
-      block =
-          depthwise_block_rows<Isa>(s, p, out, block, channels, 1, scratch, y.row(arena, image, oy) + c * s.multiplier);
+      block = depthwise_block_rows<Isa>(s, p, out, block, channels, 1, scratch,
+                                        y.row(memory, image, oy) + c * s.multiplier);
     }
   }
 };

@@ -52,23 +52,28 @@ struct MaxPools {
   Rows x;
   Rows y;
 
-  void run(uint8_t* arena) const {
+  template <class Memory>
+  void run(Memory memory) const {
     for (int32_t image = 0; image < s.batch; ++image) {
       WindowWalk walk = first_window(down);
-      for (int32_t oy = 0; oy < down.out; ++oy, next_window(down, walk)) make(arena, image, oy, walk);
+      for (int32_t oy = 0; oy < down.out; ++oy, next_window(down, walk)) make(memory, image, oy, walk);
     }
   }
 
   // For windows that are not adaptive.
-  void row(uint8_t* arena, int32_t image, int32_t oy) const { make(arena, image, oy, regular_window(down, oy)); }
+  template <class Memory>
+  void row(Memory memory, int32_t image, int32_t oy) const {
+    make(memory, image, oy, regular_window(down, oy));
+  }
 
  private:
-  void make(uint8_t* arena, int32_t image, int32_t oy, WindowWalk walk) const {
+  template <class Memory>
+  void make(Memory memory, int32_t image, int32_t oy, WindowWalk walk) const {
     const Window window = window_at(down, walk);
     const int8_t* rows[kMaxRows] = {};
     int32_t row_count = 0;
-    for (int32_t iy = window.first; iy < window.end; iy += down.dilation) rows[row_count++] = x.row(arena, image, iy);
-    max_pool_row<Isa>(s, across, rows, row_count, y.row(arena, image, oy));
+    for (int32_t iy = window.first; iy < window.end; iy += down.dilation) rows[row_count++] = x.row(memory, image, iy);
+    max_pool_row<Isa>(s, across, rows, row_count, y.row(memory, image, oy));
   }
 };
 
