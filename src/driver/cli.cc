@@ -39,6 +39,7 @@ struct Arguments {
   bool extra_weight_flash = false;
   std::vector<std::string> caller_owns;
   bool consume_input = false;
+  int64_t ram_bytes = 0;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   board::Toolchain toolchain;
@@ -87,6 +88,7 @@ Result<target::Target> find_target(const Arguments& a) {
   F8_TRY(target::Target target, target::find_target(a.target));
   target.prefer = a.prefer == "size" ? target::Prefer::size : target::Prefer::speed;
   target.extra_weight_flash = a.extra_weight_flash;
+  target.ram_bytes = a.ram_bytes;
   return target;
 }
 
@@ -104,6 +106,18 @@ std::string ends_line(const Program& p, const char* what, const std::vector<Valu
     out += "\n";
   }
   return out;
+}
+
+// Which ops run by rows in turns, and what the arena gains by it.
+void print_turns(const Compiled& compiled) {
+  for (const plan::Unit& unit : compiled.plan.units) {
+    if (!unit.is_stream()) continue;
+    std::string names;
+    for (size_t i = unit.first; i < unit.end; ++i)
+      names += (names.empty() ? "" : " + ") + compiled.program.nodes[i].name;
+    std::cout << fmt::format("  {:<8} {}: by rows in turns; the arena would be {} bytes without\n", "turns", names,
+                             compiled.plan.apart_bytes);
+  }
 }
 
 struct Linked {
@@ -153,6 +167,7 @@ Result<> compile_command(const Arguments& a) {
   std::cout << fmt::format("  {:<8} {} bytes: one arena, aligned to {}; lower bound of this schedule {}{}\n", "RAM",
                            compiled.plan.arena_bytes, compiled.plan.align, compiled.plan.lower_bound_bytes, stack);
   std::cout << fmt::format("  {:<8} {} bytes of weights; code {}\n", "flash", emission.weight_bytes, code);
+  print_turns(compiled);
   const int64_t macs = passes::total_macs(model.program);
   const std::string given =
       macs == model.macs_as_given ? "" : fmt::format(" ({} as given; the rest is dead channels)", model.macs_as_given);
@@ -382,7 +397,12 @@ void add_prefer(CLI::App& command, Arguments& a) {
       "let weights of convolutions take up to twice their flash for fewer instructions, where kernels gain by it");
 }
 
-void add_caller_owns(CLI::App& command, Arguments& a) {
+void add_memory(CLI::App& command, Arguments& a) {
+  command
+      .add_option("--ram", a.ram_bytes,
+                  "what the arena may take, as in 64K; default: as little as it can, at the price of speed")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->check(CLI::Range(int64_t{1}, plan::kMaxArenaBytes));
   command
       .add_option("--caller-owns", a.caller_owns,
                   "ends that lie in the caller's own buffers, not in the arena: input, output, or both")
@@ -416,7 +436,7 @@ void declare(CLI::App& app, Arguments& a) {
   add_model(*compile, a);
   add_input_layout(*compile, a);
   add_prefer(*compile, a);
-  add_caller_owns(*compile, a);
+  add_memory(*compile, a);
   compile->add_option("--target", a.target, "core to write for")->capture_default_str();
   compile->add_option("-o,--output", a.folder, "folder for the source, made if missing")->required();
   compile->add_option("--name", a.name, "prefix of files and symbols; default: from the model's file name");
@@ -434,7 +454,7 @@ void declare(CLI::App& app, Arguments& a) {
   add_model(*verify, a);
   add_input_layout(*verify, a);
   add_prefer(*verify, a);
-  add_caller_owns(*verify, a);
+  add_memory(*verify, a);
   verify->add_option("--target", a.targets, "core, or all")->capture_default_str();
   verify->add_option("--input", a.inputs, "as for run; default: made by seed");
   add_toolchain(*verify, a);
@@ -444,7 +464,7 @@ void declare(CLI::App& app, Arguments& a) {
   add_model(*bench, a);
   add_input_layout(*bench, a);
   add_prefer(*bench, a);
-  add_caller_owns(*bench, a);
+  add_memory(*bench, a);
   bench->add_option("--target", a.targets, "core, or all")->capture_default_str();
   bench->add_flag("--json", a.json, "the totals as JSON");
   add_toolchain(*bench, a);
@@ -453,7 +473,7 @@ void declare(CLI::App& app, Arguments& a) {
   add_model(*print, a);
   add_input_layout(*print, a);
   add_prefer(*print, a);
-  add_caller_owns(*print, a);
+  add_memory(*print, a);
   print->add_option("--form", a.form, "torch, int8, packed or placed")
       ->check(CLI::IsMember({"torch", "int8", "packed", "placed"}))
       ->capture_default_str();

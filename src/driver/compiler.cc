@@ -50,6 +50,11 @@ Result<Compiled> compile(ir::Program int8, const target::Target& target) {
   passes::copy_constant_outputs(result.program, ops::table());
   F8_CHECK(passes::pack(result.program, target));
   F8_TRY(result.plan, plan::place(result.program, target));
+  if (target.ram_bytes > 0 && result.plan.arena_bytes > target.ram_bytes)
+    return error("F8-0504", fmt::format("the arena takes {} bytes at least, --ram allows {}", result.plan.arena_bytes,
+                                        target.ram_bytes))
+        .in(result.program.file)
+        .note("--caller-owns leaves inputs and outputs outside, --consume-input uses their bytes");
   F8_CHECK(ir::verify(result.program));
   return result;
 }

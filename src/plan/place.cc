@@ -217,9 +217,9 @@ std::optional<Draft> stream_at_peak(const Program& program, const target::Target
   return best;
 }
 
-// Runs ops by rows, in turns, where the arena shrinks by it.
+// Runs ops by rows, in turns, where the arena shrinks by it and is larger than it may be.
 void stream_costly_units(const Program& program, const target::Target& target, Draft& best) {
-  for (int i = 0; i < kStreamTries; ++i) {
+  for (int i = 0; i < kStreamTries && best.packing.bytes > target.ram_bytes; ++i) {
     std::optional<Draft> better = stream_at_peak(program, target, best);
     if (!better) return;
     best = std::move(*better);
@@ -234,10 +234,11 @@ std::vector<std::pair<size_t, size_t>> shorter_runs(size_t first, size_t end) {
   return runs;
 }
 
-// Makes streams as short as the same arena allows: a node by itself can run faster (a depthwise convolution reads each
-// row once), and some joined a stream before other streams made that idle.
+// Makes streams as short as the same arena, or what the target has, allows: a node by itself can run faster (a
+// depthwise convolution reads each row once), and some joined a stream before other streams made that idle.
 void shorten_streams(const Program& program, const target::Target& target, Draft& best) {
   const std::vector<Unit> single = single_units(program, target);
+  const int64_t most = std::max(best.packing.bytes, target.ram_bytes);
   for (size_t u = 0; u < best.units.size(); ++u) {
     const Unit unit = best.units[u];
     if (!unit.is_stream()) continue;
@@ -249,9 +250,9 @@ void shorten_streams(const Program& program, const target::Target& target, Draft
       auto units = with_stream(program, target, apart, first, end);
       if (!units) continue;
       Draft d = draft_of(program, target, std::move(*units));
-      if (d.load.bytes > best.packing.bytes) continue;
+      if (d.load.bytes > most) continue;
       pack_draft(program, d, kPackingWork / kStreamTries);
-      if (d.packing.bytes > best.packing.bytes) continue;
+      if (d.packing.bytes > most) continue;
       best = std::move(d);
       break;
     }
@@ -284,12 +285,14 @@ Result<Plan> place(Program& program, const target::Target& target) {
   require(program.form == ir::Form::packed, "place() takes a packed program");
   F8_CHECK(check_sizes(program));
   Draft draft = schedule(program, target);
+  const int64_t apart_bytes = draft.packing.bytes;
   stream_costly_units(program, target, draft);
   shorten_streams(program, target, draft);
   refuse_costly_overlays(program, target, draft);
   const int64_t bytes = draft.packing.bytes;
   if (bytes > most_bytes(program)) return too_large(program, "the program", fmt::format("{}", bytes));
-  const Plan plan = write_down(program, draft, base_align(target));
+  Plan plan = write_down(program, draft, base_align(target));
+  plan.apart_bytes = apart_bytes;
   program.form = ir::Form::placed;
   const auto sound = verify_placement(program, plan, target);
   if (!sound) throw CompilerBug("a plan is sound, but: " + format(sound.errors()));

@@ -27,6 +27,7 @@ inline constexpr int64_t kMaxArenaBytes = INT32_MAX;
 struct Plan {
   int64_t arena_bytes = 0;
   int64_t lower_bound_bytes = 0;         // the largest live set of a step: shared bytes once, scratch in, padding out
+  int64_t apart_bytes = 0;               // arena_bytes if no ops ran by rows in turns
   int64_t align = kValueAlign;           // of the arena's base
   std::vector<Unit> units;               // what runs, in order
   std::vector<int64_t> scratch_offsets;  // one for each unit, -1 = none

@@ -23,8 +23,8 @@ struct Target {
   std::vector<std::string> flags;  // for arm-none-eabi-g++
   // The user's choices; not in the list.
   Prefer prefer = Prefer::speed;
-  bool extra_weight_flash =
-      false;  // weights of convolutions may take up to twice their flash where that saves instructions
+  bool extra_weight_flash = false;  // weights of convolutions may take twice their flash where that saves instructions
+  int64_t ram_bytes = 0;            // what the arena may take; 0: as little as it can
 };
 
 // Every row, in file order.

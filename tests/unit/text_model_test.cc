@@ -32,6 +32,22 @@ TEST(TextModel, TorchFormIsLowered) {
   EXPECT_EQ(model->program.form, ir::Form::int8);
 }
 
+TEST(TextModel, AnArenaLargerThanAllowedIsRefused) {
+  const auto model = load_text(
+      "program form=int8 {\n  in %x : q8[1,64] scale=0x1p-5 zero=-3\n  %y = softmax %x dim=1 : q8[1,64] "
+      "scale=0x1p-8 zero=-128\n  out %y\n}\n");
+  ASSERT_TRUE(model) << format(model.errors());
+  target::Target target = *target::find_target("cortex-m3");
+  const auto compiled = compile(model->program, target);
+  ASSERT_TRUE(compiled) << format(compiled.errors());
+  target.ram_bytes = compiled->plan.arena_bytes;
+  EXPECT_TRUE(compile(model->program, target));
+  target.ram_bytes -= 1;
+  const auto refused = compile(model->program, target);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.errors()[0].code, "F8-0504");
+}
+
 TEST(TextModel, ErrorsNameFileAndLine) {
   const auto model = load_text("program form=int8 {\n  nonsense\n}\n");
   ASSERT_FALSE(model);

@@ -288,6 +288,25 @@ TEST(Stream, AResidualBlockKeepsThreeRowsAndOne) {
   EXPECT_EQ(Machine(g.p).in_arena(plan), Machine(g.p).apart());
 }
 
+// The same with memory to spare: as without turns, and not a byte more than that.
+TEST(Stream, NothingRunsInTurnsWhereTheArenaFits) {
+  Graph g;
+  const ValueId x = g.in(32, 32);
+  g.p.outputs = {g.sum(g.window(g.window(x, 32), 32), x)};
+  Program again = g.p;
+  target::Target roomy = kCore;
+  roomy.ram_bytes = placed(again).apart_bytes;
+  const auto plan = place(g.p, roomy);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->units.size(), 3u);
+  EXPECT_EQ(plan->arena_bytes, roomy.ram_bytes);
+  roomy.ram_bytes -= 1;
+  g.p.form = ir::Form::packed;
+  const auto tight = place(g.p, roomy);
+  ASSERT_TRUE(tight);
+  EXPECT_EQ(tight->units.size(), 1u);
+}
+
 TEST(Stream, AValueReadElsewhereOrLeftBehindForbidsIt) {
   Graph g;
   const ValueId x = g.in(8, 8);
