@@ -156,6 +156,7 @@ struct LinearArguments {
   "ldm lr!, {r0-r3}\n" F8K_FOUR_CHANNELS("r0", "r1", a0) F8K_FOUR_CHANNELS("r2", "r3", a1)
 #define F8K_WIDENED_EIGHT "ldm r12!, {r4-r7}\n" F8K_FOUR_K_OF_FOUR("r4", "r5") F8K_FOUR_K_OF_FOUR("r6", "r7")  // 27 * 4
 #define F8K_UNWIDENED_FOUR "ldr r4, [r12], #4\n sxtb16 r5, r4, ror #8\n sxtb16 r4, r4\n" F8K_FOUR_K_OF_FOUR("r4", "r5")
+#define F8K_UNWIDENED_SIXTEEN F8K_UNWIDENED_FOUR F8K_UNWIDENED_FOUR F8K_UNWIDENED_FOUR F8K_UNWIDENED_FOUR
 #define F8K_SCALE_TWO(ROUND, a, b)                                                   \
   "ldm lr!, {r0-r5}\n" ROUND(a, "r0", "r1") F8K_NARROW(a, "r2") ROUND(b, "r3", "r4") \
       F8K_NARROW(b, "r5") "lsr r2, r2, #9\n strb " a ", [r6, r2]\n lsrs r5, r5, #9\n strb " b ", [r6, r5]\n"
@@ -170,13 +171,13 @@ struct LinearArguments {
   "1: ldm lr!, {r8-r11}\n ldr r12, [sp, #8]\n ldr pc, [sp, #24]\n"                                                     \
   ".balign 4\n"                                                                                                        \
   "2: ldrd r12, r7, [sp]\n"                                                                                            \
-  "3: " F8K_UNWIDENED_FOUR F8K_UNWIDENED_FOUR F8K_UNWIDENED_FOUR F8K_UNWIDENED_FOUR "cmp r12, r7\n bne 3b\n"           \
+  "3: " F8K_UNWIDENED_SIXTEEN F8K_UNWIDENED_SIXTEEN F8K_UNWIDENED_SIXTEEN "cmp r12, r7\n bne 3b\n"                     \
   "ldr r12, [sp, #8]\n ldr pc, [sp, #20]\n"                                                                            \
   ".balign 4\n"                                                                                                        \
   "4: " F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT    \
-      F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT "ldr r0, [sp, #12]\n cmp r12, r0\n bne 4b\n"                                 \
+      F8K_WIDENED_EIGHT F8K_WIDENED_EIGHT "ldrd r0, r6, [sp, #12]\n cmp r12, r0\n bne 4b\n"                            \
   "sub r9, r9, r8\n sub r11, r11, r10\n asr r9, r9, #7\n asr r11, r11, #7\n lsl r8, r8, #1\n lsl r10, r10, #1\n"       \
-  "ldr r6, [sp, #16]\n" F8K_SCALE_TWO(ROUND, "r8", "r9") F8K_SCALE_TWO(ROUND, "r10", "r11") "bcc 1b\n"                 \
+  F8K_SCALE_TWO(ROUND, "r8", "r9") F8K_SCALE_TWO(ROUND, "r10", "r11") "bcc 1b\n"                 \
   "add sp, #28\n pop {r4-r11, pc}\n"
 
 // One row of a linear, four channels at a time.
@@ -209,6 +210,7 @@ struct LinearArguments {
 #undef F8K_FOUR_K_OF_FOUR
 #undef F8K_WIDENED_EIGHT
 #undef F8K_UNWIDENED_FOUR
+#undef F8K_UNWIDENED_SIXTEEN
 #undef F8K_SCALE_TWO
 #undef F8K_LINEAR
 

@@ -42,7 +42,7 @@ inline constexpr int32_t kLastPair = 1 << 8;        // in a pair's place_b
 inline constexpr int32_t kChannelShift = 9;         // of the channel in a place
 inline constexpr int32_t kMaxOuts = 1 << 22;        // channels that a place has room for
 inline constexpr int32_t kMaxWidened = 312;         // ins of a linear that are widened to int16 once, in 624 bytes
-inline constexpr int32_t kUnwidenedBlock = 16;      // those before them, unpacked for each four channels, come so many
+inline constexpr int32_t kUnwidenedBlock = 48;      // those before them, unpacked for each four channels, come so many
 
 constexpr int32_t round_up(int32_t n, int32_t block) { return (n + block - 1) / block * block; }
 constexpr int32_t stream_ins(int32_t ins) { return round_up(ins, kStreamInBlock); }
