@@ -23,6 +23,7 @@ namespace {
 using namespace ir;
 
 constexpr int64_t kMadeSamples = 13;  // of noise, when verify is given no input
+constexpr int64_t kMostTiles = 16;    // along an axis
 
 // Everything the command line can say.
 struct Arguments {
@@ -40,6 +41,7 @@ struct Arguments {
   std::vector<std::string> caller_owns;
   bool consume_input = false;
   int64_t ram_bytes = 0;
+  std::string patch;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   board::Toolchain toolchain;
@@ -84,11 +86,27 @@ std::string default_name(const std::filesystem::path& model) {
                                                                                                   : name;
 }
 
+Result<> parse_patch(const std::string& text, target::Target& target) {
+  const char* const end = text.data() + text.size();
+  const auto rows = std::from_chars(text.data(), end, target.patch_rows);
+  const bool cross = rows.ptr != end && *rows.ptr == 'x';
+  const bool read = rows.ec == std::errc() && cross &&
+                    std::from_chars(rows.ptr + 1, end, target.patch_columns).ptr == end && rows.ptr + 1 != end;
+  if (!read || std::min(target.patch_rows, target.patch_columns) < 1 ||
+      std::max(target.patch_rows, target.patch_columns) > kMostTiles)
+    return error("F8-0404", fmt::format("--patch {}: expected ROWSxCOLUMNS, as in --patch 3x3, each at most {}", text,
+                                        kMostTiles));
+  return ok;
+}
+
 Result<target::Target> find_target(const Arguments& a) {
   F8_TRY(target::Target target, target::find_target(a.target));
   target.prefer = a.prefer == "size" ? target::Prefer::size : target::Prefer::speed;
   target.extra_weight_flash = a.extra_weight_flash;
   target.ram_bytes = a.ram_bytes;
+  if (!a.patch.empty()) {
+    F8_CHECK(parse_patch(a.patch, target));
+  }
   return target;
 }
 
@@ -108,15 +126,28 @@ std::string ends_line(const Program& p, const char* what, const std::vector<Valu
   return out;
 }
 
+// What is computed in tiles, and its price.
+void print_patch(const Compiled& compiled, int64_t macs) {
+  if (!compiled.patch) return;
+  const Patch& patch = *compiled.patch;
+  std::cout << fmt::format(
+      "  {:<8} all up to {} in {}x{} tiles: {} MACs more, {:.1f} %; whole, the arena would be {} bytes\n", "patch",
+      patch.last, patch.rows, patch.columns, compiled.macs - macs,
+      100.0 * static_cast<double>(compiled.macs - macs) / static_cast<double>(macs), patch.whole_bytes);
+}
+
 // Which ops run by rows in turns, and what the arena gains by it.
 void print_turns(const Compiled& compiled) {
+  const char* what = "turns";
   for (const plan::Unit& unit : compiled.plan.units) {
     if (!unit.is_stream()) continue;
     std::string names;
     for (size_t i = unit.first; i < unit.end; ++i)
       names += (names.empty() ? "" : " + ") + compiled.program.nodes[i].name;
-    std::cout << fmt::format("  {:<8} {}: by rows in turns; the arena would be {} bytes without\n", "turns", names,
-                             compiled.plan.apart_bytes);
+    if (*what != '\0')
+      names += fmt::format(": row by row; one by one, the arena would be {} bytes", compiled.plan.apart_bytes);
+    std::cout << fmt::format("  {:<8} {}\n", what, names);
+    what = "";
   }
 }
 
@@ -167,8 +198,9 @@ Result<> compile_command(const Arguments& a) {
   std::cout << fmt::format("  {:<8} {} bytes: one arena, aligned to {}; lower bound of this schedule {}{}\n", "RAM",
                            compiled.plan.arena_bytes, compiled.plan.align, compiled.plan.lower_bound_bytes, stack);
   std::cout << fmt::format("  {:<8} {} bytes of weights; code {}\n", "flash", emission.weight_bytes, code);
-  print_turns(compiled);
   const int64_t macs = passes::total_macs(model.program);
+  print_patch(compiled, macs);
+  print_turns(compiled);
   const std::string given =
       macs == model.macs_as_given ? "" : fmt::format(" ({} as given; the rest is dead channels)", model.macs_as_given);
   std::cout << fmt::format("  {:<8} {}{}\n", "MACs", macs, given);
@@ -403,6 +435,8 @@ void add_memory(CLI::App& command, Arguments& a) {
                   "what the arena may take, as in 64K; default: as little as it can, at the price of speed")
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
       ->check(CLI::Range(int64_t{1}, plan::kMaxArenaBytes));
+  command.add_option("--patch", a.patch,
+                     "compute the first stage in ROWSxCOLUMNS tiles: a smaller arena for more MACs");
   command
       .add_option("--caller-owns", a.caller_owns,
                   "ends that lie in the caller's own buffers, not in the arena: input, output, or both")

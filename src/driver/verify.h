@@ -19,7 +19,7 @@ struct Verdict {
   std::string isa;         // of the kernels that ran, as the image itself says
   uint32_t cpuid = 0;
   board::Sizes sizes;
-  int64_t stack_bytes = 0;             // measured
+  int64_t stack_bytes = 0;             // measured; with the runner's own frame where invoke takes buffers
   std::optional<int64_t> stack_bound;  // proven from the call graph, which only the default toolchain gives
   int64_t arena_bytes = 0;
 };

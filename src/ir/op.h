@@ -1,6 +1,8 @@
 // What a stage may know of an op. An op is one constexpr OpDef in its own folder; ops.list names them all.
 #pragma once
 
+#include <array>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -38,6 +40,8 @@ inline constexpr unsigned monotone = 1u << 14;  // result elements are the large
                                                 // with quantization like a mover, but is no copy of its operand
 inline constexpr unsigned elementwise = 1u << 7;  // result element i depends on operand elements i only: may overwrite
                                                   // an operand of its own size that nobody reads later
+inline constexpr unsigned is_slice = 1u << 15;    // attrs dim, start, end, step
+inline constexpr unsigned is_cat = 1u << 16;      // attr dim
 }  // namespace trait
 
 // A result that can lie in an operand's bytes, or an operand in a result's: address(result) = address(operand) + delta.
@@ -74,6 +78,20 @@ struct Evaluation {
 struct Range {
   int32_t lo = -128;
   int32_t hi = 127;
+};
+
+// Windows along one dimension of an image: result i sees operand elements i * stride - before + k * dilation, k < kernel.
+struct WindowAxis {
+  int64_t kernel = 1;
+  int64_t stride = 1;
+  int64_t dilation = 1;
+  int64_t before = 0;
+};
+
+// Of rows and columns. The node's attribute pad=[top,bottom,left,right] holds `before`, and what lies behind.
+struct Windows {
+  std::array<WindowAxis, 2> axes;
+  bool crops = false;  // padding may be negative: the windows then begin, or end, inside the operand
 };
 
 // How a weighted op treats channels: the last dimension of operand 0 and of the result, once the layout is assigned.
@@ -115,6 +133,10 @@ struct OpDef {
 
   // The meaning, in int8, packed and placed form (and torch form for ops on the program's ends).
   void (*evaluate)(const Evaluation&) = nullptr;
+
+  // Of ops that slide windows over operand 0, an image with channels last. Nullopt: this node's are not of that kind.
+  // Null: none.
+  std::optional<Windows> (*windows)(const Program&, const Node&) = nullptr;
 
   // How a permutation of the operands passes to the result: op(permute(x, dims)...) = permute(op'(x...), returned
   // dims). Called when every activation operand is a permute by `dims`: rewrites attributes and constant operands of

@@ -89,7 +89,7 @@ Result<> check_attributes(const Node& node, bool dilates) {
   }
   F8_CHECK(check_list(node, "kernel", 2, 1, true));
   F8_CHECK(check_list(node, "stride", 2, 1, true));
-  F8_CHECK(check_list(node, "pad", 4, 0, true));
+  F8_CHECK(check_list(node, "pad", 4, -kLargest, true));
   F8_CHECK(check_list(node, "overhang", 2, 0, false));
   return check_list(node, "dilation", 2, 1, false);
 }
@@ -129,6 +129,13 @@ Result<std::vector<Type>> infer_pool(const Program& p, const Node& node, bool di
   const Shape y = pool.nhwc ? Shape{pool.batch, pool.h.out, pool.w.out, pool.channels}
                             : Shape{pool.batch, pool.channels, pool.h.out, pool.w.out};
   return std::vector{Type{x.elem, y, std::nullopt}};
+}
+
+std::optional<Windows> pool_windows(const Program& p, const Node& node) {
+  if (!node.attrs.has("layout") || node.attrs.has("out") || node.attrs.has("overhang")) return std::nullopt;
+  const Pool pool = pool_of(p, node);
+  const auto axis = [](const PoolAxis& a) { return WindowAxis{a.kernel, a.stride, a.dilation, a.before}; };
+  return Windows{{axis(pool.h), axis(pool.w)}, true};
 }
 
 std::optional<std::string> not_quantized(const Program& p, const Node& node) {

@@ -4,7 +4,7 @@
 //           pool %x out=[h,w]            adaptive: window i of o over n elements is [floor(i*n/o), ceil((i+1)*n/o))
 //           x [N,C,H,W]; with layout="nhwc" x and y are [N,H,W,C]
 //
-// `overhang`: how far the last window may reach beyond the padding (PyTorch's ceil_mode); such elements never count.
+// pad < 0: windows begin, or end, inside the image. `overhang`: how far the last window may reach beyond the padding (PyTorch's ceil_mode); such elements never count.
 #pragma once
 
 #include <string>
@@ -41,6 +41,9 @@ struct Pool {
 
 // Of a node that infer_pool() accepts.
 Pool pool_of(const ir::Program& program, const ir::Node& node);
+
+// OpDef::windows
+std::optional<ir::Windows> pool_windows(const ir::Program& program, const ir::Node& node);
 
 // Checks operand 0 and the window attributes: every window sees an element of the image. `dilates`: the op has
 // dilation.

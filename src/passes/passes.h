@@ -56,6 +56,19 @@ void copy_constant_outputs(ir::Program& program, ir::OpTable ops);
 // int8 form: gives ends their buffers (Value::buffer); an output that is also another end becomes a copy.
 void own_ends(ir::Program& program, ir::OpTable ops, const CallerOwns& owns);
 
+// Nodes [first, end) of a program in int8 form: from one image to one image.
+struct Stage {
+  size_t first = 0;
+  size_t end = 0;
+};
+
+// The stages that can be computed in tiles, all from the first node that can, the shortest first.
+std::vector<Stage> patchable_stages(const ir::Program& program);
+
+// int8 form: computes a stage's result in rows x columns tiles, one after the other, each from what it needs of the
+// stage's input. Numbers stay the same; what neighbouring tiles both need is computed twice.
+void patch(ir::Program& program, ir::OpTable ops, const Stage& stage, int64_t rows, int64_t columns);
+
 // Multiplications of an int8 by an int8 weight in one inference.
 int64_t total_macs(const ir::Program& program);
 

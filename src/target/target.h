@@ -25,6 +25,8 @@ struct Target {
   Prefer prefer = Prefer::speed;
   bool extra_weight_flash = false;  // weights of convolutions may take twice their flash where that saves instructions
   int64_t ram_bytes = 0;            // what the arena may take; 0: as little as it can
+  int64_t patch_rows = 0;           // the first stage in so many tiles; 0: whole, or as ram_bytes demands
+  int64_t patch_columns = 0;
 };
 
 // Every row, in file order.

@@ -48,6 +48,36 @@ TEST(TextModel, AnArenaLargerThanAllowedIsRefused) {
   EXPECT_EQ(refused.errors()[0].code, "F8-0504");
 }
 
+TEST(Tiles, AreTakenWhereTheMemoryDemandsThem) {
+  const auto model = load_int8(FOLD8_SOURCE_DIR "/examples/digits_cnn/digits_cnn.pt2", {});
+  ASSERT_TRUE(model) << format(model.errors());
+  target::Target target = *target::find_target("cortex-m4");
+  const auto whole = compile(model->program, target);
+  ASSERT_TRUE(whole);
+  EXPECT_FALSE(whole->patch);
+  target.ram_bytes = whole->plan.arena_bytes;
+  const auto fits = compile(model->program, target);
+  ASSERT_TRUE(fits);
+  EXPECT_FALSE(fits->patch);
+  target.ram_bytes -= 1;
+  const auto tiles = compile(model->program, target);
+  ASSERT_TRUE(tiles);
+  ASSERT_TRUE(tiles->patch);
+  EXPECT_EQ(tiles->patch->whole_bytes, whole->plan.arena_bytes);
+  EXPECT_LE(tiles->plan.arena_bytes, target.ram_bytes);
+  EXPECT_GT(tiles->macs, whole->macs);
+}
+
+TEST(Tiles, NoStageHasSoMany) {
+  const auto model = load_int8(FOLD8_SOURCE_DIR "/examples/digits_cnn/digits_cnn.pt2", {});
+  ASSERT_TRUE(model);
+  target::Target target = *target::find_target("cortex-m4");
+  target.patch_rows = target.patch_columns = 9;  // of 8x8 pixels
+  const auto refused = compile(model->program, target);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.errors()[0].code, "F8-0505");
+}
+
 TEST(TextModel, ErrorsNameFileAndLine) {
   const auto model = load_text("program form=int8 {\n  nonsense\n}\n");
   ASSERT_FALSE(model);

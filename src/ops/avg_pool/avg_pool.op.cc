@@ -321,6 +321,7 @@ constexpr OpDef op_avg_pool = {
     .infer = infer,
     .integerize = integerize,
     .evaluate = evaluate,
+    .windows = pool_windows,
     .pack = pack,
     .touches = touches_pool,
     .rows = rows,

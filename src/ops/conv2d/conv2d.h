@@ -1,6 +1,7 @@
 // What the files of this op share: the sizes of a convolution, and how its kernels see them.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "ir/infer.h"
@@ -24,7 +25,7 @@ struct Geometry {
   bool depthwise_by_columns() const { return depthwise() && out_w == in_w && out_h > out_w; }
   int64_t segment() const { return kernel_w * group_ins(); }  // bytes of a window in one row
   int64_t window() const { return kernel_h * segment(); }
-  bool pads() const { return top + bottom + left + right != 0; }
+  bool pads() const { return std::max({top, bottom, left, right}) > 0; }
   bool rows_are_contiguous() const { return groups == 1 && (dilation_w == 1 || kernel_w == 1); }
 };
 

@@ -1,7 +1,7 @@
 // conv2d: y[n,o,oy,ox] = sum over i, ky, kx of x[n,i,iy,ix] * w[o,i,ky,kx] + b[o]. conv1d is a conv2d of height 1.
 //
 //   torch   conv2d %x, %w [, %b] stride=[h,w] pad=[top,bottom,left,right] dilation=[h,w] groups=g [min= max=]
-//           x [N,C,H,W], w [O,C/g,kh,kw], b [O] -> [N,O,oh,ow]
+//           x [N,C,H,W], w [O,C/g,kh,kw], b [O] -> [N,O,oh,ow]; pad < 0, but of depthwise: windows begin or end inside
 //   int8    the same over q8, constant q8, constant q32, [clamp=[lo,hi]]; with layout="nhwc" x and y are [N,H,W,C]
 //   packed  conv2d %x, %w, %kernel_sum, %rescale ... outs kernel=[h,w] order   w: i8[bytes] in the target's order
 //           conv2d %x, %stream ... outs kernel=[h,w] stream=isa                all three in one stream for each group
@@ -65,7 +65,7 @@ Result<> check_attributes(const Node& node) {
   F8_CHECK(check_clamp(node));
   F8_CHECK(check_list(node, "stride", 2, 1));
   F8_CHECK(check_list(node, "dilation", 2, 1));
-  F8_CHECK(check_list(node, "pad", 4, 0));
+  F8_CHECK(check_list(node, "pad", 4, -INT16_MAX));
   const Attr* groups = node.attrs.find("groups");
   if (groups == nullptr || !std::holds_alternative<int64_t>(*groups) || std::get<int64_t>(*groups) < 1)
     return bad_operand("needs groups >= 1");
@@ -95,11 +95,22 @@ Result<std::vector<Type>> infer(const Program& p, const Node& node) {
   F8_CHECK(check_attributes(node));
   F8_CHECK(check_operands(p, node));
   const Geometry g = geometry(p, node);
+  if (g.depthwise() && std::min({g.top, g.bottom, g.left, g.right}) < 0)
+    return bad_operand("depthwise windows do not begin or end inside the image: padding below 0 is not supported");
   if (g.out_h <= 0 || g.out_w <= 0 || g.kernel_h <= 0 || g.kernel_w <= 0)
     return bad_operand(fmt::format("a {}x{} kernel of dilation {}x{} does not fit the padded input", g.kernel_h,
                                    g.kernel_w, g.dilation_h, g.dilation_w));
   const Shape shape = nhwc(node) ? Shape{g.batch, g.out_h, g.out_w, g.outs} : Shape{g.batch, g.outs, g.out_h, g.out_w};
   return std::vector{Type{p.type(node.inputs[0]).elem, shape, std::nullopt}};
+}
+
+// Depthwise kernels read rows from their first pixel on.
+std::optional<Windows> windows(const Program& p, const Node& node) {
+  if (!nhwc(node)) return std::nullopt;
+  const Geometry g = geometry(p, node);
+  return Windows{{WindowAxis{g.kernel_h, g.stride_h, g.dilation_h, g.top},
+                  WindowAxis{g.kernel_w, g.stride_w, g.dilation_w, g.left}},
+                 !g.depthwise()};
 }
 
 // ---- meaning
@@ -493,6 +504,7 @@ constexpr OpDef op_conv2d = {
     .infer = infer,
     .integerize = integerize_weighted,
     .evaluate = evaluate,
+    .windows = windows,
     .channels = &kWeightedChannels,
     .simplify = absorb_pad,
     .pack = pack,

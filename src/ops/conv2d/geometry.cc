@@ -86,8 +86,9 @@ int64_t depthwise_tap(const Geometry& g, int64_t ky, int64_t kx) {
 }
 
 Geometry flattened(Geometry g) {
-  const bool pointwise = g.kernel_h * g.kernel_w * g.stride_h * g.stride_w == 1 && !g.pads();
-  if (!pointwise || g.depthwise()) return g;
+  const bool pixel_by_pixel =
+      g.kernel_h * g.kernel_w * g.stride_h * g.stride_w == 1 && g.out_h == g.in_h && g.out_w == g.in_w && !g.pads();
+  if (!pixel_by_pixel || g.depthwise()) return g;
   g.in_w *= g.in_h * g.batch;
   g.out_w = g.in_w;
   g.batch = g.in_h = g.out_h = 1;

@@ -123,6 +123,7 @@ constexpr OpDef op_max_pool = {
     .infer = infer,
     .integerize = integerize,
     .evaluate = evaluate,
+    .windows = pool_windows,
     .touches = touches_pool,
     .rows = rows,
     .calls = calls,
