@@ -52,6 +52,7 @@ struct Dsp : V7m {
   // ---- matrix kernels that read a stream (isa/dsp/stream.h)
 
   static constexpr int32_t kStreamPixels = dsp::kStreamPixels;
+  static constexpr int32_t stream_pixels(int32_t /*ins*/) { return kStreamPixels; }
   static constexpr int32_t kStreamRows = 1;
   static constexpr bool kLoadsRuns = true;
   static constexpr bool kJoinsRows = true;

@@ -59,6 +59,7 @@ struct Mve : V7m {
   // ---- matrix kernels that read a stream (isa/mve/stream.h)
 
   static constexpr int32_t kStreamPixels = mve::kPixels;
+  static constexpr int32_t stream_pixels(int32_t /*ins*/) { return kStreamPixels; }
   static constexpr int32_t kStreamRows = 1;
 
   static constexpr bool kLoadsRuns = true;

@@ -63,6 +63,7 @@ struct V6m : V7m {
   // ---- matrix kernels that read a stream (isa/v6m/stream.h)
 
   static constexpr int32_t kStreamPixels = v6m::kStreamPixels;
+  static constexpr int32_t stream_pixels(int32_t /*ins*/) { return kStreamPixels; }
   static constexpr int32_t kStreamRows = 1;
 
   // Widens `bytes` of one pixel's window, from its byte `at`, into the buffer: an odd pixel joins the even one before

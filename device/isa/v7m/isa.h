@@ -70,34 +70,40 @@ struct V7m {
   // ---- matrix kernels that read a stream (isa/v7m/stream.h)
 
   static constexpr int32_t kStreamPixels = v7m::kStreamPixels;
+  static constexpr int32_t stream_pixels(int32_t ins) { return v7m::stream_pixels(ins); }
 
   // Puts `bytes` of one pixel's window, from its byte `at`, into the buffer, an even pixel before its odd neighbour.
   // Words beyond a window's end keep what they have; their weights are zeros.
-  static void load(const int8_t* x, int32_t bytes, int32_t at, int32_t pixel, int32_t /*pixels*/, uint32_t* buffer) {
+  static void load(const int8_t* x, int32_t bytes, int32_t at, int32_t pixel, int32_t pixels, uint32_t* buffer) {
+    const int32_t two_k = (pixels + 1) / 2 * 8;
     if ((pixel & 1) == 0) {
-      v7m::load_even(x, bytes, buffer + pixel, at);
+      v7m::load_even(x, bytes, buffer + pixel, at, two_k);
     } else {
-      v7m::load_odd(x, bytes, buffer + pixel - 1, at);
+      v7m::load_odd(x, bytes, buffer + pixel - 1, at, two_k);
     }
   }
 
   // The same bytes of `pixels` pixels, whose windows are `step` bytes apart. kLoadsRuns: there is such a load_run().
   static constexpr bool kLoadsRuns = true;
   static void load_run(const int8_t* x, int32_t step, int32_t bytes, int32_t at, int32_t pixels, uint32_t* buffer) {
-    for (int32_t pixel = 0; pixel < pixels; ++pixel, x += step) load(x, bytes, at, pixel, pixels, buffer);
+    const int32_t two_k = (pixels + 1) / 2 * 8;
+    for (; pixels >= 2; pixels -= 2, x += 2 * step, buffer += 2) v7m::load_both(x, bytes, buffer, at, two_k, step);
+    if (pixels > 0) v7m::load_even(x, bytes, buffer, at, two_k);
   }
 
-  // Every channel of 1 to 4 pixels whose windows are in the buffer; y[i]: where pixel i's channels start.
+  // Every channel of 1 to kStreamPixels pixels whose windows are in the buffer; y[i]: where pixel i's channels start.
   static void gemm(const int32_t* stream, const Output& /*out*/, int32_t ins, int32_t pixels, const uint32_t* buffer,
                    int8_t* const* y) {
-    int8_t* const last = y[pixels - 1];
-    const bool two_pairs = pixels > 2;
-    const v7m::GemmArguments arguments = {stream + stream[0],
-                                          {y[0], two_pairs ? y[1] : last, two_pairs ? y[2] : last, last},
-                                          buffer,
-                                          buffer + v7m::buffer_words(ins),
-                                          static_cast<uint32_t>(-(v7m::stream_ins(ins) / 4)) & 3u};
-    if (two_pairs) {
+    const int32_t pairs = (pixels + 1) / 2;
+    v7m::GemmArguments arguments = {stream + stream[0],
+                                    {},
+                                    buffer,
+                                    buffer + v7m::buffer_words(ins, pairs),
+                                    static_cast<uint32_t>(-(v7m::stream_ins(ins) / 4)) & 3u};
+    for (int32_t i = 0; i < 2 * pairs; ++i) arguments.y[i] = y[i < pixels ? i : pixels - 1];
+    if (pairs == 3) {
+      v7m::gemm_three_pairs(stream + 1, &arguments);
+    } else if (pairs == 2) {
       v7m::gemm_two_pairs(stream + 1, &arguments);
     } else {
       v7m::gemm_one_pair(stream + 1, &arguments);

@@ -4,7 +4,7 @@
 // SMLAL makes two multiplications at once where one factor holds two numbers, 2^24 apart: the 64-bit accumulator is
 // then S_high * 2^24 + S_low. Both come out exactly while they stay within 24 bits with sign.
 //
-// Pixels (convolutions: up to four windows by one channel at a time). A word of the buffer holds the same k of two
+// Pixels (convolutions: up to six windows by one channel at a time). A word of the buffer holds the same k of two
 // pixels, x_odd * 2^24 + (x_even + 128): a word's low byte has no sign, and the sum of the weights takes the 128 away
 // again. First the number of words of this stream; then, per channel, in words:
 //   kernel_sum * (2^24 + 1) - 128 * (sum of weights), 64 bits      what the accumulators start from
@@ -29,7 +29,7 @@ namespace f8k {
 inline namespace v0_1 {
 namespace v7m {
 
-inline constexpr int32_t kStreamPixels = 4;  // windows that the microkernel takes at a time
+inline constexpr int32_t kStreamPixels = 6;  // windows that the microkernel takes at a time, at most
 inline constexpr int32_t kHeadWords = 2;     // before a channel's weights; its scale comes after them
 
 // |kernel_sum + sum of x * w|, at the end: what 24 bits with sign hold, and what fits 32 bits 256 times.
@@ -39,9 +39,13 @@ inline constexpr int32_t kMaxAccumulator = (1 << 23) - 1;
 constexpr int32_t stream_ins(int32_t ins) { return (ins + 3) & ~3; }
 constexpr int32_t channel_words(int32_t ins) { return kHeadWords + stream_ins(ins) / 4 + kScaleWords; }
 
-// Buffer: for each two k, k and k + 1 of the first pair of pixels, then of the second.
-constexpr int32_t buffer_words(int32_t ins) { return 2 * stream_ins(ins); }
-constexpr int32_t word_of(int32_t k, int32_t pair) { return (k & ~1) * 2 + pair * 2 + (k & 1); }
+// Of so many ins windows are taken four at a time: six would need as much scratch as four of half as many again.
+inline constexpr int32_t kManyIns = 153;
+constexpr int32_t stream_pixels(int32_t ins) { return ins < kManyIns ? kStreamPixels : 4; }
+
+// Buffer: for each two k, k and k + 1 of the first pair of pixels, then of the other pairs.
+constexpr int32_t buffer_words(int32_t ins, int32_t pairs) { return pairs * stream_ins(ins); }
+constexpr int32_t word_of(int32_t k, int32_t pair, int32_t pairs) { return (k & ~1) * pairs + pair * 2 + (k & 1); }
 
 inline constexpr int32_t kRowChannels = 4;
 inline constexpr uint32_t kRowMask = 0xff0000ffu;

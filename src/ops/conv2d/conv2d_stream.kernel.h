@@ -144,7 +144,7 @@ void conv_group(const ConvShape& s, const ConvLoad& l, const Output& out, const 
   Isa::gemm(weights, out, s.window_bytes, pixels, l.buffer, results);
 }
 
-// scratch_at, aligned to 4: the windows of Isa::kStreamPixels pixels as the Isa's microkernel reads them. extra_at:
+// scratch_at, aligned to 4: the windows of Isa::stream_pixels() pixels as the Isa's microkernel reads them. extra_at:
 // what ConvLoad calls extra. kMaxRows: kernel_h or more.
 template <class Isa, int32_t kMaxRows>
 struct Conv2dStream {
@@ -168,12 +168,13 @@ struct Conv2dStream {
     ConvLoad load = {rows, whole, 0, at<uint32_t>(memory, scratch_at), at<int8_t>(memory, extra_at)};
     fill_bytes(load.extra, s.input_zero, s.padding);
     int8_t* const to = y.row(memory, image, oy);
+    const int32_t most = Isa::stream_pixels(s.window_bytes);
     const int32_t* weights = stream;
     for (; load.group < s.groups; ++load.group, weights += weights[0]) {
       int8_t* pixel = to + load.group * s.group_outs;
       int32_t ix = -s.pad_left;
-      for (int32_t left = s.out_w; left > 0; left -= Isa::kStreamPixels) {
-        const int32_t pixels = left < Isa::kStreamPixels ? left : Isa::kStreamPixels;
+      for (int32_t left = s.out_w; left > 0; left -= most) {
+        const int32_t pixels = left < most ? left : most;
         int8_t* results[Isa::kStreamPixels];
         for (int32_t i = 0; i < pixels; ++i, pixel += s.outs) results[i] = pixel;
         conv_group<Isa>(s, load, out, weights, ix, pixels, results);

@@ -50,8 +50,9 @@ void write_channel(std::vector<int32_t>& words, const Matrix& m, int64_t o) {
   write_v7m_scale(words, m, o, v7m::kGemmFraction);
 }
 
-int64_t buffer_bytes(int64_t ins, int64_t /*outs*/, int64_t /*pixels*/) {
-  return 4 * v7m::buffer_words(static_cast<int32_t>(ins));
+int64_t buffer_bytes(int64_t ins, int64_t /*outs*/, int64_t pixels) {
+  const int64_t most = std::min<int64_t>(pixels, v7m::stream_pixels(static_cast<int32_t>(ins)));
+  return 4 * v7m::buffer_words(static_cast<int32_t>(ins), static_cast<int32_t>(most + 1) / 2);
 }
 
 Stream pack_pixels(const Matrix& m) {
