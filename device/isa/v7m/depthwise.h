@@ -40,8 +40,8 @@ inline void read_taps_3x3(const int32_t* words, int8_t* w) {
 constexpr int32_t plane_words(int32_t columns) { return (columns + 1) / 2; }
 constexpr int32_t planar_row_bytes(int32_t columns) { return kDepthwiseChannels * plane_words(columns) * 4; }
 // Accumulators of a channel's output row, 2^11 times. The loop makes an odd output and the even one after it, so it
-// begins with output -1, and may end with one too many.
-constexpr int32_t depthwise_work_words(int32_t outputs) { return (outputs / 2 + 1) * 2; }
+// begins with output -1.
+constexpr int32_t depthwise_work_words(int32_t outputs) { return outputs + 1; }
 
 }  // namespace v7m
 }  // namespace v0_1

@@ -140,66 +140,60 @@ struct V7m {
   static constexpr int32_t planar_row_bytes(int32_t columns) { return v7m::planar_row_bytes(columns); }
 
   static void planar(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {
-    const int32_t plane = 4 * v7m::plane_words(p.columns);
+    const int32_t plane_words = v7m::plane_words(p.columns);
     int32_t* row = reinterpret_cast<int32_t*>(to);
-    int32_t* const end = row + v7m::plane_words(p.columns);
-    const uint32_t padding = (static_cast<uint32_t>(p.zero) & 0xffu) * 0x01010101u;
-    int32_t left = x == nullptr ? p.columns + 1 : p.left;
-    for (; left >= 2 && row != end; left -= 2) v7m::planar_word(padding, padding, row++, plane);
-    if (row == end) return;
-    int32_t inside = p.inside;
-    if (left > 0 && inside > 0) {
-      v7m::planar_word(padding, four_channels(x, channels), row++, plane);
-      x += p.pixel_in;
-      --inside;
+    int32_t* const end = row + plane_words;
+    const int32_t padding = p.zero + p.zero * (1 << v7m::kColumnBits);
+    if (x == nullptr || p.inside <= 0) return fill_planes(row, kDepthwiseChannels * plane_words, 1, padding);
+    for (int32_t left = p.left; left >= 2; left -= 2) fill_planes(row++, kDepthwiseChannels, plane_words, padding);
+    const int32_t left = p.left & 1;
+    const int32_t words = (left + p.inside) / 2;
+    const int32_t right = (left + p.inside) & 1;
+    if (channels == kDepthwiseChannels) {
+      const uint32_t padding_bytes = (static_cast<uint32_t>(p.zero) & 0xffu) * 0x01010101u;
+      v7m::planar_pixels(x, p.pixel_in, row, 4 * plane_words, words, padding_bytes, left, right);
+    } else {
+      planar_channels(p, x, channels, row);
     }
-    if (channels == kDepthwiseChannels && inside >= 2) {
-      v7m::planar_pairs(x, p.pixel_in, row, plane, inside / 2);
-      row += inside / 2;
-      x += (inside & ~1) * p.pixel_in;
-      inside &= 1;
-    }
-    for (; inside >= 2; inside -= 2, x += 2 * p.pixel_in)
-      v7m::planar_word(four_channels(x, channels), four_channels(x + p.pixel_in, channels), row++, plane);
-    if (inside > 0) v7m::planar_word(four_channels(x, channels), padding, row++, plane);
-    while (row != end) v7m::planar_word(padding, padding, row++, plane);
+    for (row += words + right; row != end; ++row) fill_planes(row, kDepthwiseChannels, plane_words, padding);
   }
 
   // One output row of `channels` channels; returns the end of their records. places: of the kernel's rows.
   static const int32_t* depthwise_row(const PlanarShape& p, const Output& /*out*/, const int32_t* record,
                                       int32_t channels, const int8_t* planar, const int32_t* places, int8_t* work,
                                       int8_t* y) {
-    const int32_t weights = v7m::depthwise_weight_words(p.kernel_h, p.kernel_w, p.dilation);
-    const bool is_3x3 = v7m::is_3x3(p.kernel_h, p.kernel_w, p.dilation);
-    int32_t* sums = reinterpret_cast<int32_t*>(work);
-    for (int32_t c = 0; c < channels; ++c, planar += 4 * v7m::plane_words(p.columns), y += p.channel_out) {
-      if (is_3x3 && p.stride == 1) {
-        v7m::sums_3x3_stride_1(record, places, planar, sums, sums + v7m::depthwise_work_words(p.outputs));
-      } else if (is_3x3 && p.stride == 2) {
-        v7m::sums_3x3_stride_2(record, places, planar, sums + 1, sums + 1 + p.outputs);
-      } else if (is_3x3) {
-        int8_t taps[9];
-        v7m::read_taps_3x3(record, taps);
-        depthwise_sums(p, taps, record[weights], places, planar, sums + 1);
-      } else {
-        depthwise_sums(p, reinterpret_cast<const int8_t*>(record), record[weights], places, planar, sums + 1);
-      }
-      v7m::scale_row(sums + 1, p.outputs, y, record + weights + 1, p.pixel_out);
-      record += weights + v7m::kDepthwiseTail;
-    }
-    return record;
+    if (!v7m::is_3x3(p.kernel_h, p.kernel_w, p.dilation) || p.stride > 2)
+      return depthwise_any(p, record, channels, planar, places, y);
+    int32_t* const sums = reinterpret_cast<int32_t*>(work);
+    const bool by_two = p.stride == 1;
+    const int32_t words = by_two ? (p.outputs + 1) / 2 : p.outputs;
+    const v7m::BlockRow row = {sums + (by_two ? 2 * words - 2 : words),
+                               {planar + places[0], planar + places[1], planar + places[2]},
+                               4 * (v7m::plane_words(p.columns) - words),
+                               sums,
+                               by_two ? sums + 1 : sums,
+                               p.outputs,
+                               y,
+                               p.pixel_out,
+                               p.channel_out,
+                               channels};
+    return v7m::block_row_3x3(record, &row, p.stride);
   }
 
  private:
-  // The bytes of up to four channels of a pixel.
-  static uint32_t four_channels(const int8_t* x, int32_t channels) {
-    uint32_t bytes = 0;
-    if (channels == kDepthwiseChannels) {
-      memcpy(&bytes, x, 4);
-    } else {
-      for (int32_t c = 0; c < channels; ++c) bytes |= (static_cast<uint32_t>(x[c]) & 0xffu) << 8 * c;
-    }
-    return bytes;
+  // `count` words, `step` words from one to the next.
+  static void fill_planes(int32_t* to, int32_t count, int32_t step, int32_t word) {
+    for (; count > 0; --count, to += step) *to = word;
+  }
+
+  // The pixels of a planar row of fewer than four channels, with what padding shares a word with them.
+  [[gnu::noinline]] static void planar_channels(const PlanarShape& p, const int8_t* x, int32_t channels, int32_t* to) {
+    const auto value = [&](int32_t pixel, int32_t c) {
+      return pixel < 0 || pixel >= p.inside ? p.zero : x[pixel * p.pixel_in + c];
+    };
+    for (int32_t pixel = -(p.left & 1); pixel < p.inside; pixel += 2, ++to)
+      for (int32_t c = 0; c < channels; ++c)
+        to[c * v7m::plane_words(p.columns)] = value(pixel, c) + value(pixel + 1, c) * (1 << v7m::kColumnBits);
   }
 
   static int32_t column(const int8_t* plane, int32_t i) {
@@ -209,17 +203,34 @@ struct V7m {
     return i % 2 == 0 ? first : (word - first) >> v7m::kColumnBits;
   }
 
-  // Accumulators of one channel's row for any kernel, as scale_row() takes them.
-  static void depthwise_sums(const PlanarShape& p, const int8_t* taps, int32_t kernel_sum, const int32_t* places,
-                             const int8_t* plane, int32_t* sums) {
-    for (int32_t ox = 0; ox < p.outputs; ++ox) {
-      const int8_t* w = taps;
-      int32_t acc = kernel_sum;
-      for (int32_t ky = 0; ky < p.kernel_h; ++ky)
-        for (int32_t kx = 0; kx < p.kernel_w; ++kx)
-          acc += *w++ * column(plane + places[ky], ox * p.stride + kx * p.dilation);
-      sums[ox] = acc * (1 << v7m::kDepthwiseFraction);
+  // The accumulator of one channel's window from column `first` on of its planar rows, for any kernel.
+  static int32_t depthwise_sum(const PlanarShape& p, const int8_t* w, const int32_t* places, const int8_t* plane,
+                               int32_t first) {
+    int32_t sum = 0;
+    for (int32_t ky = 0; ky < p.kernel_h; ++ky)
+      for (int32_t kx = 0; kx < p.kernel_w; ++kx) sum += *w++ * column(plane + places[ky], first + kx * p.dilation);
+    return sum;
+  }
+
+  // depthwise_row() for any kernel.
+  [[gnu::noinline]] static const int32_t* depthwise_any(const PlanarShape& p, const int32_t* record, int32_t channels,
+                                                        const int8_t* plane, const int32_t* places, int8_t* y) {
+    const int32_t weights = v7m::depthwise_weight_words(p.kernel_h, p.kernel_w, p.dilation);
+    for (; channels > 0; --channels, plane += 4 * v7m::plane_words(p.columns), y += p.channel_out) {
+      int8_t taps[9];
+      const int8_t* w = reinterpret_cast<const int8_t*>(record);
+      if (v7m::is_3x3(p.kernel_h, p.kernel_w, p.dilation)) {
+        v7m::read_taps_3x3(record, taps);
+        w = taps;
+      }
+      record += weights + v7m::kDepthwiseTail;
+      const int32_t* const scale = record - v7m::kScaleWords;
+      for (int32_t ox = 0; ox < p.outputs; ++ox) {
+        const int32_t acc = scale[-1] + depthwise_sum(p, w, places, plane, ox * p.stride);
+        y[ox * p.pixel_out] = v7m::scaled(acc * (1 << v7m::kDepthwiseFraction), v7m::kDepthwiseFraction, scale);
+      }
     }
+    return record;
   }
 };
 

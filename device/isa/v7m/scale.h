@@ -20,14 +20,12 @@ constexpr int32_t shift_base(int32_t fraction) { return fraction - 1; }
 constexpr int32_t rounding(int32_t fraction) { return 1 << (fraction - 2); }  // of the multiplication
 constexpr int32_t sign_step(int32_t fraction) { return 1 << (fraction - 1); }
 
-#if !defined(__arm__)
 inline int8_t scaled(int32_t v, int32_t fraction, const int32_t* scale) {
   const int64_t product = static_cast<int64_t>(v) * scale[0];
   const int32_t sign = scale[2] < 0 && v < 0 ? sign_step(fraction) : 0;
   const int32_t y = (static_cast<int32_t>(product >> 32) + scale[1] - sign) >> (scale[2] & 0xff);
   return static_cast<int8_t>(y < -128 ? -128 : y > 127 ? 127 : y);
 }
-#endif
 
 }  // namespace v7m
 }  // namespace v0_1
