@@ -14,11 +14,10 @@ namespace v7m {
 
 // What a loop needs beside the stream, in the order in which it loads it.
 struct GemmArguments {
-  const int32_t* stream_end;
-  int8_t* y[kStreamPixels];  // where the pixels' channels start; a pixel that is missing has its neighbour's
   const uint32_t* buffer;
   const uint32_t* buffer_end;
   uint32_t skipped;  // blocks of four k that the first pass through the loop, which is four blocks long, leaves out
+  const int32_t* stream_end;
 };
 
 #if defined(__arm__)
@@ -75,7 +74,7 @@ struct GemmArguments {
 // multiplier, r1 C, r2 shift. On the stack: stream_end, y, and room for three words.
 #define F8K_GEMM(keep, start, enter, block, at_end, split, pixels, ys, store)              \
   ".syntax unified\n push {r4-r11, lr}\n sub sp, #40\n mov r12, r0\n"                      \
-  "ldm r1!, {r2-r8}\n stm sp, {r2-r8}\n ldm r1, {r2-r4}\n"                                 \
+  "ldm r2, {r3-r8}\n ldr r2, [r1, #12]\n stm sp, {r2-r8}\n ldm r1, {r2-r4}\n"                               \
   "mov r5, #" block##_BYTES "\n adr r6, 2f\n mla r4, r4, r5, r6\n" keep                    \
   "1: " start "ldm r12!, {r6, r7}\n" enter                                                 \
   "2: " block block block block at_end "bne 2b\n"                                          \
@@ -84,24 +83,27 @@ struct GemmArguments {
   "cmp r12, r0\n bne 1b\n add sp, #40\n pop {r4-r11, pc}\n"                                \
   "4: " pixels(F8K_SCALE_BY_SIGN) "b 3b\n"
 
-// Every channel of the stream for one, two or three pairs of pixels. A later pixel is stored first, so that one that is
-// missing does not last.
+// Every channel of the stream for one, two or three pairs of pixels. y: where the pixels' channels start; of a pixel
+// that is missing, where its neighbour's do, as a later pixel is stored first. Six are read, whatever they are.
 // Aligned to words, as `adr` is relative to one.
 [[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_one_pair(const int32_t* /*stream*/,
-                                                                         const GemmArguments* /*arguments*/) {
+                                                                         const GemmArguments* /*arguments*/,
+int8_t* const* /*y*/) {
   asm volatile(F8K_GEMM(F8K_IN_REGISTERS, "", F8K_ENTER, F8K_BLOCK_OF_ONE, F8K_AT_END, F8K_SPLIT("r6", "r7"),
                         F8K_OF_ONE, "r0-r2", "strb r7, [r2], #1\n strb r6, [r1], #1\n"));
 }
 
 [[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_two_pairs(const int32_t* /*stream*/,
-                                                                          const GemmArguments* /*arguments*/) {
+                                                                          const GemmArguments* /*arguments*/,
+int8_t* const* /*y*/) {
   asm volatile(F8K_GEMM(F8K_IN_REGISTERS, "ldm r12, {r8, r9}\n", F8K_ENTER, F8K_BLOCK_OF_TWO, F8K_AT_END,
                         F8K_SPLIT("r6", "r7") F8K_SPLIT("r8", "r9"), F8K_OF_TWO, "r0-r4",
                         "strb r9, [r4], #1\n strb r8, [r3], #1\n strb r7, [r2], #1\n strb r6, [r1], #1\n"));
 }
 
 [[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_three_pairs(const int32_t* /*stream*/,
-                                                                            const GemmArguments* /*arguments*/) {
+                                                                            const GemmArguments* /*arguments*/,
+int8_t* const* /*y*/) {
   asm volatile(F8K_GEMM(F8K_ON_STACK, "ldm r12, {r8, r9}\n ldm r12, {r10, r11}\n", F8K_ENTER_BY_STACK,
                         F8K_BLOCK_OF_THREE, F8K_AT_END_BY_STACK,
                         F8K_SPLIT("r6", "r7") F8K_SPLIT("r8", "r9") F8K_SPLIT("r10", "r11"), F8K_OF_THREE,
@@ -148,7 +150,7 @@ inline void store_pair(int64_t acc, const int32_t* scale, int32_t channel, int8_
   y[0][channel] = scaled(low, kGemmFraction, scale);
 }
 
-inline void gemm(const int32_t* stream, const GemmArguments* arguments, int32_t pairs) {
+inline void gemm(const int32_t* stream, const GemmArguments* arguments, int8_t* const* y, int32_t pairs) {
   const int32_t ins = static_cast<int32_t>(arguments->buffer_end - arguments->buffer) / pairs;
   for (int32_t channel = 0; stream != arguments->stream_end; ++channel, stream += channel_words(ins)) {
     const int8_t* weights = reinterpret_cast<const int8_t*>(stream + kHeadWords);
@@ -157,14 +159,20 @@ inline void gemm(const int32_t* stream, const GemmArguments* arguments, int32_t 
       memcpy(&acc, stream, sizeof acc);
       for (int32_t k = 0; k < ins; ++k)
         acc += static_cast<int64_t>(static_cast<int32_t>(arguments->buffer[word_of(k, pair, pairs)])) * weights[k];
-      store_pair(acc, stream + channel_words(ins) - kScaleWords, channel, arguments->y + 2 * pair);
+      store_pair(acc, stream + channel_words(ins) - kScaleWords, channel, y + 2 * pair);
     }
   }
 }
 
-inline void gemm_one_pair(const int32_t* stream, const GemmArguments* arguments) { gemm(stream, arguments, 1); }
-inline void gemm_two_pairs(const int32_t* stream, const GemmArguments* arguments) { gemm(stream, arguments, 2); }
-inline void gemm_three_pairs(const int32_t* stream, const GemmArguments* arguments) { gemm(stream, arguments, 3); }
+inline void gemm_one_pair(const int32_t* stream, const GemmArguments* arguments, int8_t* const* y) {
+  gemm(stream, arguments, y, 1);
+}
+inline void gemm_two_pairs(const int32_t* stream, const GemmArguments* arguments, int8_t* const* y) {
+  gemm(stream, arguments, y, 2);
+}
+inline void gemm_three_pairs(const int32_t* stream, const GemmArguments* arguments, int8_t* const* y) {
+  gemm(stream, arguments, y, 3);
+}
 
 #endif
 

@@ -87,26 +87,28 @@ struct V7m {
   static constexpr bool kLoadsRuns = true;
   static void load_run(const int8_t* x, int32_t step, int32_t bytes, int32_t at, int32_t pixels, uint32_t* buffer) {
     const int32_t two_k = (pixels + 1) / 2 * 8;
-    for (; pixels >= 2; pixels -= 2, x += 2 * step, buffer += 2) v7m::load_both(x, bytes, buffer, at, two_k, step);
-    if (pixels > 0) v7m::load_even(x, bytes, buffer, at, two_k);
+    const int32_t pairs = pixels / 2;
+    if (pairs > 0) v7m::load_pairs(x, bytes, buffer, at, two_k, step, pairs);
+    if (pixels % 2 != 0) v7m::load_even(x + 2 * pairs * step, bytes, buffer + 2 * pairs, at, two_k);
   }
 
   // Every channel of 1 to kStreamPixels pixels whose windows are in the buffer; y[i]: where pixel i's channels start.
   static void gemm(const int32_t* stream, const Output& /*out*/, int32_t ins, int32_t pixels, const uint32_t* buffer,
                    int8_t* const* y) {
     const int32_t pairs = (pixels + 1) / 2;
-    v7m::GemmArguments arguments = {stream + stream[0],
-                                    {},
-                                    buffer,
-                                    buffer + v7m::buffer_words(ins, pairs),
-                                    static_cast<uint32_t>(-(v7m::stream_ins(ins) / 4)) & 3u};
-    for (int32_t i = 0; i < 2 * pairs; ++i) arguments.y[i] = y[i < pixels ? i : pixels - 1];
+    const v7m::GemmArguments arguments = {buffer, buffer + v7m::buffer_words(ins, pairs),
+                                          static_cast<uint32_t>(-(v7m::stream_ins(ins) / 4)) & 3u, stream + stream[0]};
+    int8_t* even[kStreamPixels];
+    if (pixels % 2 != 0) {
+      for (int32_t i = 0; i <= pixels; ++i) even[i] = y[i < pixels ? i : pixels - 1];
+      y = even;
+    }
     if (pairs == 3) {
-      v7m::gemm_three_pairs(stream + 1, &arguments);
+      v7m::gemm_three_pairs(stream + 1, &arguments, y);
     } else if (pairs == 2) {
-      v7m::gemm_two_pairs(stream + 1, &arguments);
+      v7m::gemm_two_pairs(stream + 1, &arguments, y);
     } else {
-      v7m::gemm_one_pair(stream + 1, &arguments);
+      v7m::gemm_one_pair(stream + 1, &arguments, y);
     }
   }
 

@@ -34,9 +34,9 @@ namespace v7m {
 #define F8K_BYTE_BOTH(at)                                                                  \
   "ldrb r6, [r0, r5]\n ldrb r3, [r0], #1\n eor r3, r3, #0x80\n orr r3, r3, r6, lsl #24\n str r3, [r2, #" at "]\n"
 
-// Where `at` is odd, one byte; then four at a time, and what is left.
+// Where `at` is odd, which the carry says, one byte; then four at a time, and what is left.
 #define F8K_LOAD(four, byte)                                                               \
-  "lsrs r12, r3, #1\n mla r2, r12, r4, r2\n bcs 4f\n"                                      \
+  "bcs 4f\n"                                                                               \
   "1: subs r1, r1, #4\n blt 3f\n"                                                          \
   "2: " four "subs r1, r1, #4\n bge 2b\n"                                                  \
   "3: adds r1, r1, #4\n beq 5f\n" byte("0") "subs r1, r1, #1\n beq 5f\n"                   \
@@ -46,20 +46,26 @@ namespace v7m {
 
 [[gnu::naked, gnu::noinline]] inline void load_even(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*pair*/,
                                                     int32_t /*at*/, int32_t /*two_k*/) {
-  asm volatile(".syntax unified\n push {r4, r5}\n ldr r4, [sp, #8]\n" F8K_LOAD(F8K_EVEN, F8K_BYTE_EVEN)
-               "pop {r4, r5}\n bx lr\n");
+  asm volatile(".syntax unified\n push {r4, r5}\n ldr r4, [sp, #8]\n lsrs r12, r3, #1\n mla r2, r12, r4, r2\n"
+               F8K_LOAD(F8K_EVEN, F8K_BYTE_EVEN) "pop {r4, r5}\n bx lr\n");
 }
 
 [[gnu::naked, gnu::noinline]] inline void load_odd(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*pair*/,
                                                    int32_t /*at*/, int32_t /*two_k*/) {
-  asm volatile(".syntax unified\n push {r4, r5}\n ldr r4, [sp, #8]\n" F8K_LOAD(F8K_ODD, F8K_BYTE_ODD)
-               "pop {r4, r5}\n bx lr\n");
+  asm volatile(".syntax unified\n push {r4, r5}\n ldr r4, [sp, #8]\n lsrs r12, r3, #1\n mla r2, r12, r4, r2\n"
+               F8K_LOAD(F8K_ODD, F8K_BYTE_ODD) "pop {r4, r5}\n bx lr\n");
 }
 
-[[gnu::naked, gnu::noinline]] inline void load_both(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*pair*/,
-                                                    int32_t /*at*/, int32_t /*two_k*/, int32_t /*step*/) {
-  asm volatile(".syntax unified\n push {r4-r8, lr}\n ldrd r4, r5, [sp, #24]\n" F8K_LOAD(F8K_BOTH, F8K_BYTE_BOTH)
-               "pop {r4-r8, pc}\n");
+// Of `pairs` pairs of pixels, `step` bytes from one pixel to the next. lr: twice the bytes, and whether `at` is odd.
+[[gnu::naked, gnu::noinline]] inline void load_pairs(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*pair*/,
+                                                     int32_t /*at*/, int32_t /*two_k*/, int32_t /*step*/,
+                                                     int32_t /*pairs*/) {
+  asm volatile(
+      ".syntax unified\n push {r4-r11, lr}\n ldrd r4, r5, [sp, #36]\n ldr r9, [sp, #44]\n"
+      "lsrs r12, r3, #1\n adc lr, r1, r1\n mov r10, r0\n mla r11, r12, r4, r2\n"
+      "0: mov r0, r10\n mov r2, r11\n lsrs r1, lr, #1\n" F8K_LOAD(F8K_BOTH, F8K_BYTE_BOTH)
+      "add r10, r10, r5, lsl #1\n add r11, r11, #8\n subs r9, r9, #1\n bne 0b\n"
+      "pop {r4-r11, pc}\n");
 }
 // clang-format on
 
@@ -82,9 +88,12 @@ inline void load_odd(const int8_t* x, int32_t bytes, uint32_t* pair, int32_t at,
   for (int32_t i = 0; i < bytes; ++i) reinterpret_cast<int8_t*>(&pair[word_of(at + i, 0, two_k / 8)])[3] = x[i];
 }
 
-inline void load_both(const int8_t* x, int32_t bytes, uint32_t* pair, int32_t at, int32_t two_k, int32_t step) {
-  load_even(x, bytes, pair, at, two_k);
-  load_odd(x + step, bytes, pair, at, two_k);
+inline void load_pairs(const int8_t* x, int32_t bytes, uint32_t* pair, int32_t at, int32_t two_k, int32_t step,
+                       int32_t pairs) {
+  for (; pairs > 0; --pairs, x += 2 * step, pair += 2) {
+    load_even(x, bytes, pair, at, two_k);
+    load_odd(x + step, bytes, pair, at, two_k);
+  }
 }
 
 #endif
