@@ -270,6 +270,7 @@ const SourceFault kSourceFaults[] = {
     {"rounding of rows by sign is lost", "ties", {"cortex-m3"}, "add \" acc \", \" acc \", r12, lsl #7\\n", ""},
     {"sum of a row is not taken away", "tails_of_ins", {"cortex-m3"}, "ldr r0, [sp, #28]", "mov r0, #0"},
     {"last ins of a row are not widened", "tails_of_ins", {"cortex-m3"}, "to[i] = x[i];", ""},
+    {"a widened byte of four loses its sign", "tails_of_ins", {"cortex-m3"}, "sbfx r5, r7", "ubfx r5, r7"},
     {"bytes of a long row lose their sign", "long_rows", {"cortex-m3"}, "ldrsb r0, [r10], #1", "ldrb r0, [r10], #1"},
     {"third tap is the first", "depthwise_blocks", {"cortex-m3"}, "smlal r6, r7, r9", "smlal r6, r7, r8"},
     {"odd output begins anew", "depthwise_rows", {"cortex-m3"}, "asr r6, r7, #10", "mov r6, #0"},

@@ -12,13 +12,16 @@ namespace f8k {
 inline namespace v0_1 {
 namespace v7m {
 
-// What a loop needs beside the stream, in the order in which it loads it.
+// What a loop needs beside the stream and the results' places.
 struct GemmArguments {
   const uint32_t* buffer;
   const uint32_t* buffer_end;
-  uint32_t skipped;  // blocks of four k that the first pass through the loop, which is four blocks long, leaves out
+  uint32_t skipped;  // blocks of four k that the first pass through the loop leaves out
   const int32_t* stream_end;
 };
+
+// Blocks of four k in a pass through the loop. Three pairs have no register for its end, and ask for it less often.
+constexpr int32_t pass_blocks(int32_t pairs) { return pairs == 3 ? 8 : 4; }
 
 #if defined(__arm__)
 
@@ -62,6 +65,9 @@ struct GemmArguments {
 #define F8K_OF_TWO(of_acc) F8K_OF_ONE(of_acc) of_acc("r8") of_acc("r9")
 #define F8K_OF_THREE(of_acc) F8K_OF_TWO(of_acc) of_acc("r10") of_acc("r11")
 
+#define F8K_BLOCKS_4(block) block block block block
+#define F8K_BLOCKS_8(block) F8K_BLOCKS_4(block) F8K_BLOCKS_4(block)
+
 // Where the first pass enters, where the buffer starts and ends: in registers, or with three pairs on the stack.
 #define F8K_IN_REGISTERS "mov r11, r2\n mov r10, r3\n mov r5, r4\n"
 #define F8K_ENTER "mov lr, r11\n mov pc, r5\n"
@@ -72,12 +78,12 @@ struct GemmArguments {
 
 // Registers in the loop: r0-r3 pixels, r4, r5 weights, r6-r11 accumulators, r12 stream, lr buffer. After it: r0
 // multiplier, r1 C, r2 shift. On the stack: stream_end, y, and room for three words.
-#define F8K_GEMM(keep, start, enter, block, at_end, split, pixels, ys, store)              \
+#define F8K_GEMM(keep, start, enter, blocks, block, at_end, split, pixels, ys, store)      \
   ".syntax unified\n push {r4-r11, lr}\n sub sp, #40\n mov r12, r0\n"                      \
-  "ldm r2, {r3-r8}\n ldr r2, [r1, #12]\n stm sp, {r2-r8}\n ldm r1, {r2-r4}\n"                               \
+  "ldm r2, {r3-r8}\n ldr r2, [r1, #12]\n stm sp, {r2-r8}\n ldm r1, {r2-r4}\n"              \
   "mov r5, #" block##_BYTES "\n adr r6, 2f\n mla r4, r4, r5, r6\n" keep                    \
   "1: " start "ldm r12!, {r6, r7}\n" enter                                                 \
-  "2: " block block block block at_end "bne 2b\n"                                          \
+  "2: " blocks(block) at_end "bne 2b\n"                                                    \
   "ldm r12!, {r0-r2}\n" split "cmp r2, #0\n bmi 4f\n" pixels(F8K_SCALE)                    \
   "3: " pixels(F8K_CLAMP) "ldm sp, {" ys "}\n" store "stm sp, {" ys "}\n"                  \
   "cmp r12, r0\n bne 1b\n add sp, #40\n pop {r4-r11, pc}\n"                                \
@@ -88,24 +94,24 @@ struct GemmArguments {
 // Aligned to words, as `adr` is relative to one.
 [[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_one_pair(const int32_t* /*stream*/,
                                                                          const GemmArguments* /*arguments*/,
-int8_t* const* /*y*/) {
-  asm volatile(F8K_GEMM(F8K_IN_REGISTERS, "", F8K_ENTER, F8K_BLOCK_OF_ONE, F8K_AT_END, F8K_SPLIT("r6", "r7"),
-                        F8K_OF_ONE, "r0-r2", "strb r7, [r2], #1\n strb r6, [r1], #1\n"));
+                                                                         int8_t* const* /*y*/) {
+  asm volatile(F8K_GEMM(F8K_IN_REGISTERS, "", F8K_ENTER, F8K_BLOCKS_4, F8K_BLOCK_OF_ONE, F8K_AT_END,
+                        F8K_SPLIT("r6", "r7"), F8K_OF_ONE, "r0-r2", "strb r7, [r2], #1\n strb r6, [r1], #1\n"));
 }
 
 [[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_two_pairs(const int32_t* /*stream*/,
                                                                           const GemmArguments* /*arguments*/,
-int8_t* const* /*y*/) {
-  asm volatile(F8K_GEMM(F8K_IN_REGISTERS, "ldm r12, {r8, r9}\n", F8K_ENTER, F8K_BLOCK_OF_TWO, F8K_AT_END,
-                        F8K_SPLIT("r6", "r7") F8K_SPLIT("r8", "r9"), F8K_OF_TWO, "r0-r4",
+                                                                          int8_t* const* /*y*/) {
+  asm volatile(F8K_GEMM(F8K_IN_REGISTERS, "ldm r12, {r8, r9}\n", F8K_ENTER, F8K_BLOCKS_4, F8K_BLOCK_OF_TWO,
+                        F8K_AT_END, F8K_SPLIT("r6", "r7") F8K_SPLIT("r8", "r9"), F8K_OF_TWO, "r0-r4",
                         "strb r9, [r4], #1\n strb r8, [r3], #1\n strb r7, [r2], #1\n strb r6, [r1], #1\n"));
 }
 
 [[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_three_pairs(const int32_t* /*stream*/,
                                                                             const GemmArguments* /*arguments*/,
-int8_t* const* /*y*/) {
+                                                                            int8_t* const* /*y*/) {
   asm volatile(F8K_GEMM(F8K_ON_STACK, "ldm r12, {r8, r9}\n ldm r12, {r10, r11}\n", F8K_ENTER_BY_STACK,
-                        F8K_BLOCK_OF_THREE, F8K_AT_END_BY_STACK,
+                        F8K_BLOCKS_8, F8K_BLOCK_OF_THREE, F8K_AT_END_BY_STACK,
                         F8K_SPLIT("r6", "r7") F8K_SPLIT("r8", "r9") F8K_SPLIT("r10", "r11"), F8K_OF_THREE,
                         "r0-r5, lr",
                         "strb r11, [lr], #1\n strb r10, [r5], #1\n strb r9, [r4], #1\n"
@@ -132,6 +138,8 @@ int8_t* const* /*y*/) {
 #undef F8K_OF_ONE
 #undef F8K_OF_TWO
 #undef F8K_OF_THREE
+#undef F8K_BLOCKS_4
+#undef F8K_BLOCKS_8
 #undef F8K_IN_REGISTERS
 #undef F8K_ENTER
 #undef F8K_AT_END

@@ -96,8 +96,10 @@ struct V7m {
   static void gemm(const int32_t* stream, const Output& /*out*/, int32_t ins, int32_t pixels, const uint32_t* buffer,
                    int8_t* const* y) {
     const int32_t pairs = (pixels + 1) / 2;
+    const int32_t blocks = v7m::stream_ins(ins) / 4;
     const v7m::GemmArguments arguments = {buffer, buffer + v7m::buffer_words(ins, pairs),
-                                          static_cast<uint32_t>(-(v7m::stream_ins(ins) / 4)) & 3u, stream + stream[0]};
+                                          static_cast<uint32_t>(-blocks & (v7m::pass_blocks(pairs) - 1)),
+                                          stream + stream[0]};
     int8_t* even[kStreamPixels];
     if (pixels % 2 != 0) {
       for (int32_t i = 0; i <= pixels; ++i) even[i] = y[i < pixels ? i : pixels - 1];

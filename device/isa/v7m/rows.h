@@ -24,19 +24,37 @@ struct RowArguments {
   uint32_t skipped_wide;    // and of eight
 };
 
+#if defined(__arm__)
+
+// clang-format off
+// The sum of the bytes from x to `end`, a multiple of four and at least four, and the bytes as words.
+[[gnu::naked, gnu::noinline]] inline int32_t widen_fours(const int8_t* /*x*/, const int8_t* /*end*/, int32_t* /*to*/) {
+  asm volatile(
+      ".syntax unified\n push {r4-r7, lr}\n movs r3, #0\n"
+      "1: ldr r7, [r0], #4\n sxtb r4, r7\n sbfx r5, r7, #8, #8\n sbfx r6, r7, #16, #8\n asrs r7, r7, #24\n"
+      "stm r2!, {r4-r7}\n add r3, r4\n add r3, r5\n add r3, r6\n add r3, r7\n cmp r0, r1\n bne 1b\n"
+      "mov r0, r3\n pop {r4-r7, pc}\n");
+}
+// clang-format on
+
+#else
+
+inline int32_t widen_fours(const int8_t* x, const int8_t* end, int32_t* to) {
+  int32_t sum = 0;
+  for (; x != end; ++x, ++to) {
+    *to = *x;
+    sum += *x;
+  }
+  return sum;
+}
+
+#endif
+
 // The sum of `count` bytes, and the bytes as words.
 inline int32_t widen(const int8_t* x, int32_t count, int32_t* to) {
-  int32_t sum = 0;
-  for (; count >= 4; count -= 4, x += 4, to += 4) {
-    uint32_t four;
-    memcpy(&four, x, 4);
-    to[0] = static_cast<int8_t>(four);
-    to[1] = static_cast<int8_t>(four >> 8);
-    to[2] = static_cast<int8_t>(four >> 16);
-    to[3] = static_cast<int32_t>(four) >> 24;
-    sum += to[0] + to[1] + to[2] + to[3];
-  }
-  for (int32_t i = 0; i < count; ++i) {
+  const int32_t fours = count & ~3;
+  int32_t sum = fours > 0 ? widen_fours(x, x + fours, to) : 0;
+  for (int32_t i = fours; i < count; ++i) {
     to[i] = x[i];
     sum += x[i];
   }
