@@ -143,7 +143,7 @@ struct V7m {
   static constexpr int32_t depthwise_channels(const PlanarShape& /*p*/) { return kDepthwiseChannels; }
   static constexpr int32_t planar_row_bytes(int32_t columns) { return v7m::planar_row_bytes(columns); }
 
-  static void planar(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {
+  [[gnu::noinline]] static void planar(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {
     const int32_t plane_words = v7m::plane_words(p.columns);
     int32_t* row = reinterpret_cast<int32_t*>(to);
     int32_t* const end = row + plane_words;
