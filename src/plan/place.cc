@@ -21,9 +21,9 @@ using ir::Node;
 using ir::Program;
 using ir::ValueId;
 
-constexpr int kRefusals = 16;                       // of overlays, tried
-constexpr int kStreamTries = 16;                    // streams in a program
-constexpr size_t kMaxStreamNodes = 6;               // in a stream: what longer ones save is little
+constexpr int kRefusals = 16;               // of overlays, tried
+constexpr int kStreamTries = 16;            // streams in a program
+constexpr size_t kStreamNodes[] = {6, 12};  // in a stream at most: tried in turn, as long ones are not always best
 constexpr int64_t kBufferWork = kPackingWork / 16;  // for one of the caller's buffers
 constexpr int64_t kWorthStreaming = 32;             // a stream must save this part of the arena
 
@@ -199,13 +199,13 @@ std::optional<std::vector<Unit>> with_stream(const Program& program, const targe
 }
 
 // The best draft in which the unit at the peak runs in turns with neighbours.
-std::optional<Draft> stream_at_peak(const Program& program, const target::Target& target, const Draft& draft) {
+std::optional<Draft> stream_at_peak(const Program& program, const target::Target& target, const Draft& draft,
+                                    size_t most_nodes) {
   if (draft.load.step < 0 || static_cast<size_t>(draft.load.step) >= draft.units.size()) return std::nullopt;
   const Unit& peak = draft.units[static_cast<size_t>(draft.load.step)];
   std::optional<Draft> best;
-  for (size_t first = peak.end < kMaxStreamNodes ? 0 : peak.end - kMaxStreamNodes; first <= peak.first; ++first)
-    for (size_t end = std::max(peak.end, first + 2); end <= first + kMaxStreamNodes && end <= program.nodes.size();
-         ++end) {
+  for (size_t first = peak.end < most_nodes ? 0 : peak.end - most_nodes; first <= peak.first; ++first)
+    for (size_t end = std::max(peak.end, first + 2); end <= first + most_nodes && end <= program.nodes.size(); ++end) {
       auto units = with_stream(program, target, draft.units, first, end);
       if (!units) continue;
       Draft d = draft_of(program, target, std::move(*units));
@@ -218,9 +218,9 @@ std::optional<Draft> stream_at_peak(const Program& program, const target::Target
 }
 
 // Runs ops by rows, in turns, where the arena shrinks by it and is larger than it may be.
-void stream_costly_units(const Program& program, const target::Target& target, Draft& best) {
+void stream_costly_units(const Program& program, const target::Target& target, Draft& best, size_t most_nodes) {
   for (int i = 0; i < kStreamTries && best.packing.bytes > target.ram_bytes; ++i) {
-    std::optional<Draft> better = stream_at_peak(program, target, best);
+    std::optional<Draft> better = stream_at_peak(program, target, best, most_nodes);
     if (!better) return;
     best = std::move(*better);
   }
@@ -259,6 +259,18 @@ void shorten_streams(const Program& program, const target::Target& target, Draft
   }
 }
 
+// The draft with streams, where the target has not the memory that it takes without.
+Draft streamed(const Program& program, const target::Target& target, const Draft& draft) {
+  Draft best = draft;
+  for (size_t most_nodes : kStreamNodes) {
+    Draft d = draft;
+    stream_costly_units(program, target, d, most_nodes);
+    shorten_streams(program, target, d);
+    if (best.packing.bytes > target.ram_bytes && d.packing.bytes < best.packing.bytes) best = std::move(d);
+  }
+  return best;
+}
+
 Plan write_down(Program& program, const Draft& draft, int64_t align) {
   Plan plan;
   plan.arena_bytes = draft.packing.bytes;
@@ -286,8 +298,7 @@ Result<Plan> place(Program& program, const target::Target& target) {
   F8_CHECK(check_sizes(program));
   Draft draft = schedule(program, target);
   const int64_t apart_bytes = draft.packing.bytes;
-  stream_costly_units(program, target, draft);
-  shorten_streams(program, target, draft);
+  draft = streamed(program, target, draft);
   refuse_costly_overlays(program, target, draft);
   const int64_t bytes = draft.packing.bytes;
   if (bytes > most_bytes(program)) return too_large(program, "the program", fmt::format("{}", bytes));
