@@ -132,8 +132,8 @@ struct V7m {
                                          y,
                                          out.zero == -128 ? 0u : 1u,
                                          -128 * sum,
-                                         static_cast<uint32_t>(-(narrow_ins / 4)) & 3u,
-                                         static_cast<uint32_t>(-(wide_ins / 4)) & 7u};
+                                         static_cast<uint32_t>(-(narrow_ins / 4)) & 7u,
+                                         static_cast<uint32_t>(-(wide_ins / 4)) & 15u};
     v7m::row_loop(stream + 1, &arguments);
   }
 

@@ -20,8 +20,8 @@ struct RowArguments {
   int8_t* y;
   uint32_t by_sign;         // of isa/v7m/scale.h: not 0 where some channel has it
   int32_t correction;       // -128 * sum of x
-  uint32_t skipped_narrow;  // blocks of four k that the first pass through a loop of four such blocks leaves out
-  uint32_t skipped_wide;    // and of eight
+  uint32_t skipped_narrow;  // blocks of four k that the first pass through a loop of eight such blocks leaves out
+  uint32_t skipped_wide;    // and of sixteen
 };
 
 #if defined(__arm__)
@@ -87,6 +87,8 @@ inline int32_t sum_of(const int8_t* x, const int8_t* end) {
   "ldm r9!, {r1-r3, r11}\n"                                                                \
   F8K_ONE_K("r1", "r3", "") F8K_ONE_K("r1", "r3", ", ror #16")                             \
   F8K_ONE_K("r2", "r11", "") F8K_ONE_K("r2", "r11", ", ror #16")
+#define F8K_WIDE_FOUR F8K_WIDE F8K_WIDE F8K_WIDE F8K_WIDE
+#define F8K_NARROW_FOUR F8K_NARROW F8K_NARROW F8K_NARROW F8K_NARROW
 #define F8K_SPLIT(low, high)                                                               \
   "lsrs lr, " low ", #24\n adc " high ", lr, " high ", lsl #8\n"                           \
   "lsl " low ", " low ", #8\n lsl " high ", " high ", #8\n"
@@ -98,27 +100,29 @@ inline int32_t sum_of(const int8_t* x, const int8_t* end) {
   "smull lr, " acc ", " acc ", r0\n add " acc ", " acc ", r12, lsl #7\n add " acc ", " acc ", r1\n" \
   "asr " acc ", " acc ", r2\n ssat " acc ", #8, " acc "\n strb " acc ", [r10, r3]\n"
 
-// Every channel of the stream for one row. On the stack: the arguments, the last two made addresses to enter at (their
-// lowest bit set, as for any jump to Thumb code).
-// Aligned to words, as `adr` is relative to one.
+// Every channel of the stream for one row. On the stack: the arguments up to y, where results are scaled, the correction
+// and 1, and where the loops of narrow (or, without those, wide) and of wide x are entered: addresses with their lowest
+// bit set, as for any jump to Thumb code. Aligned to words, as `adr` is relative to one.
 [[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void row_loop(const int32_t* /*stream*/,
                                                                     const RowArguments* /*arguments*/) {
   asm volatile(
       ".syntax unified\n push {r4-r11, lr}\n sub sp, #44\n mov r9, r0\n mov r8, #0xff\n orr r8, r8, #0xff000000\n"
-      "ldm r1!, {r0, r2-r7}\n stm sp, {r0, r2-r7}\n ldm r1, {r3, r5, r6}\n"
+      "ldm r1!, {r0, r2-r7}\n stm sp, {r0, r2-r6}\n"
+      "adr r0, 4f\n adr lr, 6f\n cmp r7, #0\n it ne\n movne r0, lr\n orr r0, r0, #1\n str r0, [sp, #24]\n"
+      "ldm r1, {r3, r5, r6}\n"
       "mov r7, #84\n adr lr, 2f\n mla r5, r5, r7, lr\n orr r5, r5, #1\n"
       "mov r7, #76\n adr lr, 3f\n mla r6, r6, r7, lr\n orr r6, r6, #1\n"
-      "cmp r2, r4\n it eq\n moveq r5, r6\n add lr, sp, #28\n stm lr, {r3, r5, r6}\n"
-      "1: ldm r9!, {r4-r7}\n ldr r0, [sp, #28]\n mov r1, #1\n smlal r4, r5, r0, r1\n smlal r6, r7, r0, r1\n"
-      "ldrd r10, r12, [sp, #4]\n ldr pc, [sp, #32]\n"
-      "2: " F8K_NARROW F8K_NARROW F8K_NARROW F8K_NARROW "cmp r10, r12\n bne 2b\n"
-      "ldr r10, [sp, #12]\n ldr pc, [sp, #36]\n"
-      "3: " F8K_WIDE F8K_WIDE F8K_WIDE F8K_WIDE F8K_WIDE F8K_WIDE F8K_WIDE F8K_WIDE
+      "cmp r2, r4\n it eq\n moveq r5, r6\n mov r4, #1\n add lr, sp, #28\n stm lr, {r3-r6}\n"
+      "1: ldm r9!, {r4-r7}\n ldrd r0, r1, [sp, #28]\n smlal r4, r5, r0, r1\n smlal r6, r7, r0, r1\n"
+      "ldrd r10, r12, [sp, #4]\n ldr pc, [sp, #36]\n"
+      "2: " F8K_NARROW_FOUR F8K_NARROW_FOUR "cmp r10, r12\n bne 2b\n"
+      "ldr r10, [sp, #12]\n ldr pc, [sp, #40]\n"
+      "3: " F8K_WIDE_FOUR F8K_WIDE_FOUR F8K_WIDE_FOUR F8K_WIDE_FOUR
       "ldr lr, [sp, #16]\n cmp r10, lr\n bne 3b\n"
-      F8K_SPLIT("r4", "r5") F8K_SPLIT("r6", "r7") "ldrd r10, r11, [sp, #20]\n cmp r11, #0\n bne 5f\n"
-      F8K_SCALE("r4") F8K_SCALE("r5") F8K_SCALE("r6") F8K_SCALE("r7")
-      "4: ldr r0, [sp]\n cmp r9, r0\n bne 1b\n add sp, #44\n pop {r4-r11, pc}\n"
-      "5: " F8K_SCALE_BY_SIGN("r4") F8K_SCALE_BY_SIGN("r5") F8K_SCALE_BY_SIGN("r6") F8K_SCALE_BY_SIGN("r7") "b 4b\n");
+      F8K_SPLIT("r4", "r5") F8K_SPLIT("r6", "r7") "ldr r10, [sp, #20]\n ldr pc, [sp, #24]\n"
+      "4: " F8K_SCALE("r4") F8K_SCALE("r5") F8K_SCALE("r6") F8K_SCALE("r7")
+      "5: ldr r0, [sp]\n cmp r9, r0\n bne 1b\n add sp, #44\n pop {r4-r11, pc}\n"
+      "6: " F8K_SCALE_BY_SIGN("r4") F8K_SCALE_BY_SIGN("r5") F8K_SCALE_BY_SIGN("r6") F8K_SCALE_BY_SIGN("r7") "b 5b\n");
 }
 // clang-format on
 
@@ -126,6 +130,8 @@ inline int32_t sum_of(const int8_t* x, const int8_t* end) {
 #undef F8K_WIDE
 #undef F8K_ONE_K
 #undef F8K_NARROW
+#undef F8K_WIDE_FOUR
+#undef F8K_NARROW_FOUR
 #undef F8K_SPLIT
 #undef F8K_SCALE
 #undef F8K_SCALE_BY_SIGN
