@@ -39,8 +39,8 @@ struct Dsp : V7m {
     lanes == 4 ? dsp::sum_words(x, pixels, pitch, acc) : v7m::sum_bytes(x, pixels, pitch, lanes, acc);
   }
 
-  static void max_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int8_t* max) {
-    lanes == 4 ? dsp::max_words(x, pixels, pitch, max) : v7m::max_bytes(x, pixels, pitch, lanes, max);
+  static void max_window(const PoolWindow& w, int32_t at, int32_t lanes, int32_t lo, int32_t hi, int8_t* y) {
+    lanes == 4 ? dsp::max_words(w, at, lo, hi, y) : v7m::max_bytes(w, at, lanes, lo, hi, y);
   }
 
   template <int kShift, bool kClamp, int kStepA, int kStepB>

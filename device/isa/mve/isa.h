@@ -42,8 +42,8 @@ struct Mve : V7m {
     mve::sum_run(x, pixels, pitch, lanes, acc);
   }
 
-  static void max_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int8_t* max) {
-    mve::max_run(x, pixels, pitch, lanes, max);
+  static void max_window(const PoolWindow& w, int32_t at, int32_t lanes, int32_t lo, int32_t hi, int8_t* y) {
+    mve::max_window(w, at, lanes, lo, hi, y);
   }
 
   template <int kShift, bool kClamp, int kStepA, int kStepB>

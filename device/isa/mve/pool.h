@@ -3,6 +3,8 @@
 
 #include <arm_mve.h>
 
+#include "core/pool.h"
+
 namespace f8k {
 inline namespace v0_1 {
 namespace mve {
@@ -27,16 +29,15 @@ inline constexpr int32_t kMaxLanes = 16;
   vst1q_s32(acc + 4, vaddq_s32(vld1q_s32(acc + 4), vldrhq_s32(halves + 4)));
 }
 
-// Writes all of max[kMaxLanes].
-[[gnu::noinline]] inline void max_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int8_t* max) {
-  int8x16_t most = vld1q_s8(max);
-  if (lanes == kMaxLanes) {
-    for (int32_t p = 0; p < pixels; ++p, x += pitch) most = vmaxq_s8(most, vld1q_s8(x));
-  } else {
-    const mve_pred16_t used = vctp8q(static_cast<uint32_t>(lanes));
-    for (int32_t p = 0; p < pixels; ++p, x += pitch) most = vmaxq_s8(most, vldrbq_z_s8(x, used));
+[[gnu::noinline]] inline void max_window(const PoolWindow& w, int32_t at, int32_t lanes, int32_t lo, int32_t hi,
+                                         int8_t* y) {
+  const mve_pred16_t used = vctp8q(static_cast<uint32_t>(lanes));
+  int8x16_t most = vdupq_n_s8(static_cast<int8_t>(lo));
+  for (int32_t i = 0; i < w.row_count; ++i) {
+    const int8_t* x = w.rows[i] + at;
+    for (int32_t p = 0; p < w.pixels; ++p, x += w.pitch) most = vmaxq_s8(most, vldrbq_z_s8(x, used));
   }
-  vst1q_s8(max, most);
+  vstrbq_p_s8(y, vminq_s8(most, vdupq_n_s8(static_cast<int8_t>(hi))), used);
 }
 
 }  // namespace mve

@@ -42,7 +42,7 @@ struct V7m {
     acc[0] = sum;
   }
 
-  // Pooling along a run of pixels, core/pool.h.
+  // Pooling, core/pool.h.
   static constexpr int32_t kSumLanes = 4;
   static constexpr int32_t kMaxLanes = 4;
 
@@ -50,8 +50,8 @@ struct V7m {
     lanes == 4 ? v7m::sum_words<false>(x, pixels, pitch, acc) : v7m::sum_bytes(x, pixels, pitch, lanes, acc);
   }
 
-  static void max_run(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int8_t* max) {
-    lanes == 4 ? v7m::max_four(x, pixels, pitch, max) : v7m::max_bytes(x, pixels, pitch, lanes, max);
+  static void max_window(const PoolWindow& w, int32_t at, int32_t lanes, int32_t lo, int32_t hi, int8_t* y) {
+    lanes == 4 ? v7m::max_four(w, at, lo, hi, y) : v7m::max_bytes(w, at, lanes, lo, hi, y);
   }
 
   // The elements of one run, core/product.h.

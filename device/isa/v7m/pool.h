@@ -49,30 +49,35 @@ inline void sum_bytes(const int8_t* x, int32_t pixels, int32_t pitch, int32_t la
   }
 }
 
-// Four channels in one walk: runs are short.
-inline void max_four(const int8_t* x, int32_t pixels, int32_t pitch, int8_t* max) {
-  int32_t most0 = max[0];
-  int32_t most1 = max[1];
-  int32_t most2 = max[2];
-  int32_t most3 = max[3];
-  for (int32_t p = 0; p < pixels; ++p, x += pitch) {
-    most0 = larger(most0, x[0]);
-    most1 = larger(most1, x[1]);
-    most2 = larger(most2, x[2]);
-    most3 = larger(most3, x[3]);
+// Four channels in one walk: windows are small.
+inline void max_four(const PoolWindow& w, int32_t at, int32_t lo, int32_t hi, int8_t* y) {
+  int32_t most0 = lo;
+  int32_t most1 = lo;
+  int32_t most2 = lo;
+  int32_t most3 = lo;
+  for (int32_t i = 0; i < w.row_count; ++i) {
+    const int8_t* x = w.rows[i] + at;
+    for (int32_t p = 0; p < w.pixels; ++p, x += w.pitch) {
+      most0 = larger(most0, x[0]);
+      most1 = larger(most1, x[1]);
+      most2 = larger(most2, x[2]);
+      most3 = larger(most3, x[3]);
+    }
   }
-  max[0] = static_cast<int8_t>(most0);
-  max[1] = static_cast<int8_t>(most1);
-  max[2] = static_cast<int8_t>(most2);
-  max[3] = static_cast<int8_t>(most3);
+  y[0] = static_cast<int8_t>(smaller(most0, hi));
+  y[1] = static_cast<int8_t>(smaller(most1, hi));
+  y[2] = static_cast<int8_t>(smaller(most2, hi));
+  y[3] = static_cast<int8_t>(smaller(most3, hi));
 }
 
-inline void max_bytes(const int8_t* x, int32_t pixels, int32_t pitch, int32_t lanes, int8_t* max) {
+inline void max_bytes(const PoolWindow& w, int32_t at, int32_t lanes, int32_t lo, int32_t hi, int8_t* y) {
   for (int32_t j = 0; j < lanes; ++j) {
-    int32_t most = max[j];
-    const int8_t* from = x + j;
-    for (int32_t p = 0; p < pixels; ++p, from += pitch) most = larger(most, *from);
-    max[j] = static_cast<int8_t>(most);
+    int32_t most = lo;
+    for (int32_t i = 0; i < w.row_count; ++i) {
+      const int8_t* x = w.rows[i] + at + j;
+      for (int32_t p = 0; p < w.pixels; ++p, x += w.pitch) most = larger(most, *x);
+    }
+    y[j] = static_cast<int8_t>(smaller(most, hi));
   }
 }
 

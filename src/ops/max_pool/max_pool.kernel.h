@@ -17,29 +17,16 @@ struct MaxPool {
   int32_t hi;
 };
 
-// The largest elements of one window for all channels: `columns` pixels of each row, `pitch` bytes apart, from byte
-// `at` on. Starting from the clamp's lower bound makes it free: clamp(max x) = min(max(lo, x...), hi).
-template <class Isa>
-inline void max_pool_window(const MaxPool& s, const int8_t* const* rows, int32_t row_count, int32_t at, int32_t columns,
-                            int32_t pitch, int8_t* y) {
-  for (int32_t c = 0; c < s.channels; c += Isa::kMaxLanes) {
-    const int32_t lanes = smaller(s.channels - c, Isa::kMaxLanes);
-    int8_t max[Isa::kMaxLanes];
-    for (int8_t& most : max) most = static_cast<int8_t>(s.lo);
-    for (int32_t i = 0; i < row_count; ++i) Isa::max_run(rows[i] + at + c, columns, pitch, lanes, max);
-    for (int32_t j = 0; j < lanes; ++j) y[c + j] = static_cast<int8_t>(smaller(max[j], s.hi));
-  }
-}
-
 // rows[0..row_count): the window's input rows inside the image.
 template <class Isa>
 void max_pool_row(const MaxPool& s, const WindowAxis& across, const int8_t* const* rows, int32_t row_count, int8_t* y) {
-  const int32_t pitch = across.dilation * s.channels;
+  PoolWindow seen = {rows, row_count, 0, across.dilation * s.channels};
   WindowWalk walk = first_window(across);
   for (int32_t ox = 0; ox < across.out; ++ox, next_window(across, walk), y += s.channels) {
     const Window window = window_at(across, walk);
-    const int32_t columns = (window.end - window.first + across.dilation - 1) / across.dilation;
-    max_pool_window<Isa>(s, rows, row_count, window.first * s.channels, columns, pitch, y);
+    seen.pixels = (window.end - window.first + across.dilation - 1) / across.dilation;
+    for (int32_t c = 0; c < s.channels; c += Isa::kMaxLanes)
+      Isa::max_window(seen, window.first * s.channels + c, smaller(s.channels - c, Isa::kMaxLanes), s.lo, s.hi, y + c);
   }
 }
 
