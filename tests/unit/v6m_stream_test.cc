@@ -138,6 +138,37 @@ TEST(V6mStream, GivesBackWhatItHolds) {
   }
 }
 
+TEST(V6mStream, FourSumsComeApart) {
+  const int32_t kMost = f8k::v6m::kMostRowSum;
+  const std::vector<int32_t> sums = {-kMost, 1 - kMost, -65536 * 2, -65537, -65536, -32769,    -32768,    -1,   0,
+                                     1,      32767,     32768,      65535,  65536,  65536 * 3, kMost - 1, kMost};
+  const auto word = [](int32_t sum) { return static_cast<uint32_t>(sum); };
+  for (int32_t a : sums)
+    for (int32_t b : sums)
+      for (int32_t c : sums)
+        for (int32_t d : sums) {
+          const auto [of] = f8k::v6m::separate(f8k::v6m::joined(word(a), word(b), word(c), word(d)));
+          ASSERT_TRUE(of[0] == a && of[1] == b && of[2] == c && of[3] == d) << a << " " << b << " " << c << " " << d;
+        }
+}
+
+// Results by 2^-7: the first sum that is not saturated is -16319.
+TEST(V6mStream, SumsOfRowsHave23Bits) {
+  const auto why_not = [](int8_t weight, int32_t start) {
+    Matrix m = matrix(std::vector<int8_t>(512, weight));
+    m.sums = {start};
+    return streams().pack_rows(m).why_not;
+  };
+  const int32_t highest = 512 * 127 * 127;  // and lowest, without the start
+  const int32_t lowest = -512 * 127 * 128;
+  const int32_t kMost = f8k::v6m::kMostRowSum;
+  const std::string why = "sums of channel 0 can be 2^23 away from the first that is not saturated";
+  EXPECT_EQ(why_not(127, kMost - 16319 - highest), "");
+  EXPECT_EQ(why_not(127, kMost - 16319 - highest + 1), why);
+  EXPECT_EQ(why_not(127, -kMost - 16319 - lowest), "");
+  EXPECT_EQ(why_not(127, -kMost - 16319 - lowest - 1), why);
+}
+
 TEST(V6mStream, NeighboursOfADepthwiseKernelAreNotBothMinus128) {
   const DepthwiseKernel kernel{.channels = 1, .height = 2, .width = 2};
   EXPECT_EQ(streams().pack_depthwise(matrix({-128, -127, -127, -128}), kernel).why_not, "");

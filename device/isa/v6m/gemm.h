@@ -18,11 +18,12 @@ struct GemmArguments {
 };
 
 struct RowArguments {
-  const int8_t* x;
-  const int8_t* x_end;  // at least one byte behind x
+  const int8_t* x_end;
+  int32_t first;  // x from x_end: -ins, not 0
   int8_t* y;
   int8_t* y_end;
-  int32_t offset;  // 128 * the sum of x
+  uint32_t offset;        // what 128 in each byte of W adds to RowSums::all and swapped,
+  uint32_t upper_offset;  // and to RowSums::upper
 };
 
 #if defined(__thumb__)
@@ -90,44 +91,50 @@ struct RowArguments {
       "5: add sp, #44\n" F8K_V6M_LEAVE);
 }
 
-// Four channels' weights in `w` times x in r2, added to the sums a, b, c, d.
-#define F8K_FOUR_CHANNELS(w, a, b, c, d)                                                           \
-  "asrs r5, " w ", #24\n muls r5, r2\n add " d ", r5\n asrs r5, " w ", #16\n muls r5, r2\n add " c \
-  ", r5\n"                                                                                         \
-  "asrs r5, " w ", #8\n muls r5, r2\n add " b ", r5\n muls " w ", r2\n add " a ", " w "\n"
-// One k: 50 bytes of code.
-#define F8K_ONE_INPUT(k)                                                                                         \
-  "movs r2, #" k "\n ldrsb r2, [r1, r2]\n ldm r0!, {r3, r4}\n" F8K_FOUR_CHANNELS("r3", "r8", "r9", "r10", "r11") \
-      F8K_FOUR_CHANNELS("r4", "r12", "lr", "r6", "r7")
+// Four channels' weights in `w` times x in r2, added to the three sums.
+#define F8K_FOUR_CHANNELS(w, all, swapped, upper)                                                        \
+  "rev16 r5, " w "\n muls r5, r2\n add " swapped ", r5\n lsrs r5, " w ", #16\n muls r5, r2\n add " upper \
+  ", r5\n muls " w ", r2\n add " all ", " w "\n"
+// One k, r6 from x_end: 38 bytes of code. Leaves the flags of what is left of r6.
+#define F8K_ONE_INPUT                                                                   \
+  "ldrsb r2, [r1, r6]\n ldm r0!, {r3, r4}\n" F8K_FOUR_CHANNELS("r3", "r8", "r9", "r10") \
+      F8K_FOUR_CHANNELS("r4", "r11", "r12", "lr") "adds r6, #1\n"
 
-// One row of a linear. sp: the arguments, x less what the loop of four k skips at first; where to enter the loop.
+// The four sums to the stack.
+#define F8K_SEPARATE(all, swapped, upper) \
+  "mov r5, " all "\n mov r6, " swapped "\n mov r7, " upper "\n bl 10f\n push {r1, r2, r5, r7}\n"
+
+// One row of a linear. sp: the arguments; where to enter the loop of four k.
 [[gnu::naked, gnu::noinline]] inline void row_asm(const int32_t* /*stream*/, const RowArguments* /*arguments*/) {
   asm volatile(F8K_V6M_ENTER
-      "sub sp, #24\n ldm r1!, {r2-r6}\n mov r1, sp\n stm r1!, {r2-r6}\n"
-      "subs r3, r2, r3\n movs r4, #3\n ands r3, r4\n subs r2, r2, r3\n str r2, [sp]\n"
-      "movs r4, #50\n muls r3, r4\n adr r4, 2f\n adds r3, r4\n str r3, [sp, #20]\n"
-      "1: ldm r0!, {r2-r7}\n mov r8, r2\n mov r9, r3\n mov r10, r4\n mov r11, r5\n mov r12, r6\n mov lr, r7\n"
-      "ldm r0!, {r6, r7}\n ldr r1, [sp]\n ldr r5, [sp, #20]\n mov pc, r5\n"
+      "sub sp, #28\n ldm r1!, {r2-r7}\n mov r1, sp\n stm r1!, {r2-r7}\n"
+      "movs r4, #3\n ands r3, r4\n movs r4, #38\n muls r3, r4\n adr r4, 2f\n adds r3, r4\n str r3, [sp, #24]\n"
+      "1: ldm r0!, {r2-r7}\n ldr r1, [sp, #16]\n subs r2, r2, r1\n subs r3, r3, r1\n subs r5, r5, r1\n"
+      "subs r6, r6, r1\n ldr r1, [sp, #20]\n subs r4, r4, r1\n subs r7, r7, r1\n"
+      "mov r8, r2\n mov r9, r3\n mov r10, r4\n mov r11, r5\n mov r12, r6\n mov lr, r7\n"
+      "ldr r1, [sp]\n ldr r6, [sp, #4]\n ldr r5, [sp, #24]\n mov pc, r5\n"
       ".balign 4\n"
-      "2: " F8K_ONE_INPUT("0") F8K_ONE_INPUT("1") F8K_ONE_INPUT("2") F8K_ONE_INPUT("3")
-      "adds r1, #4\n ldr r5, [sp, #4]\n cmp r1, r5\n bne 2b\n"
-      "ldr r5, [sp, #16]\n"
-      "mov r1, r12\n mov r2, lr\n lsls r3, r2, #8\n subs r1, r1, r3\n subs r1, r1, r5\n lsls r3, r6, #8\n"
-      "subs r2, r2, r3\n subs r2, r2, r5\n lsls r3, r7, #8\n subs r6, r6, r3\n subs r6, r6, r5\n push {r1, r2, r6, r7}\n"
-      "mov r1, r8\n mov r2, r9\n mov r3, r10\n mov r4, r11\n lsls r6, r2, #8\n subs r1, r1, r6\n subs r1, r1, r5\n"
-      "lsls r6, r3, #8\n subs r2, r2, r6\n subs r2, r2, r5\n lsls r6, r4, #8\n subs r3, r3, r6\n subs r3, r3, r5\n"
-      "push {r1-r4}\n"
+      "2: " F8K_ONE_INPUT F8K_ONE_INPUT F8K_ONE_INPUT F8K_ONE_INPUT "bne 2b\n"
+      F8K_SEPARATE("r11", "r12", "lr") F8K_SEPARATE("r8", "r9", "r10")
       "ldr r1, [sp, #40]\n mov r9, r1\n adds r1, #8\n ldr r2, [sp, #44]\n cmp r1, r2\n bls 3f\n mov r1, r2\n"
       "3: mov r10, r1\n add r1, sp, #32\n mov r11, r1\n"
       "4: ldm r0!, {r1-r7}\n mov r12, r0\n pop {r0}\n cmp r0, r1\n bhi 7f\n lsls r1, r7, #1\n bcs 9f\n bmi 8f\n"  // a result
       F8K_V6M_NARROW("r0", "r3", "r4") "adds r3, r6\n asrs r3, r7\n"
       "5: mov r1, r9\n strb r3, [r1]\n adds r1, #1\n mov r9, r1\n mov r0, r12\n cmp r1, r10\n bne 4b\n"
       "mov r2, r11\n mov sp, r2\n str r1, [sp, #8]\n ldr r2, [sp, #12]\n cmp r1, r2\n beq 6f\n b 1b\n"
-      "6: add sp, #24\n" F8K_V6M_LEAVE
+      "6: add sp, #28\n" F8K_V6M_LEAVE
       "7: " F8K_V6M_SATURATE("r0", "r3", "r2") "b 5b\n"
       "8: " F8K_V6M_NARROW("r0", "r3", "r4") "adds r3, r5\n lsrs r3, r3, #13\n cmp r0, r2\n adcs r3, r6\n"
       "asrs r3, r7\n b 5b\n"
-      "9: " F8K_V6M_WIDE "mov r3, r1\n b 5b\n");
+      "9: " F8K_V6M_WIDE "mov r3, r1\n b 5b\n"
+      // separate() of r5, r6, r7 to r1, r2, r5, r7
+      "10: lsls r4, r6, #8\n subs r5, r5, r4\n lsls r4, r5, #16\n adds r5, r5, r4\n lsls r4, r5, #8\n"
+      "subs r6, r6, r4\n uxth r1, r5\n asrs r5, r5, #16\n uxth r2, r6\n asrs r6, r6, #16\n"
+      "lsls r6, r6, #8\n adds r4, r5, r6\n subs r4, r4, r7\n"  // the digits
+      "sxtb r3, r4\n subs r5, r5, r3\n subs r4, r4, r3\n asrs r4, r4, #8\n lsls r3, r3, #16\n adds r1, r1, r3\n"
+      "sxtb r3, r4\n subs r4, r4, r3\n lsls r3, r3, #16\n adds r2, r2, r3\n"
+      "lsls r4, r4, #16\n asrs r4, r4, #8\n subs r5, r5, r4\n subs r7, r7, r5\n asrs r7, r7, #8\n"
+      "bx lr\n");
 }
 
 #undef F8K_EVEN
@@ -138,6 +145,7 @@ struct RowArguments {
 #undef F8K_BLOCK
 #undef F8K_FOUR_CHANNELS
 #undef F8K_ONE_INPUT
+#undef F8K_SEPARATE
 
 #else
 
@@ -177,17 +185,21 @@ inline void gemm_asm(const int32_t* stream, const GemmArguments* a) {
 }
 
 inline void row_asm(const int32_t* stream, const RowArguments* a) {
-  const int32_t ins = static_cast<int32_t>(a->x_end - a->x);
+  const int32_t ins = -a->first;
   for (int8_t* y = a->y; y != a->y_end; stream += row_block_words(ins)) {
-    const int32_t* scales = stream + kRowBlock + 2 * ins;
-    for (int32_t o = 0; o < kRowBlock && y != a->y_end; ++o, scales += kScaleWords) {
-      const bool top = o % 4 == 3;
-      uint32_t sum = static_cast<uint32_t>(stream[o]) - (top ? 0 : 256 * static_cast<uint32_t>(stream[o + 1]));
+    const int32_t* scale = stream + kRowSums + kRowWords * ins;
+    for (int32_t four = 0; four < kRowWords; ++four) {
+      const uint32_t* starts = reinterpret_cast<const uint32_t*>(stream) + 3 * four;
+      RowSums sums = {starts[0] - a->offset, starts[1] - a->offset, starts[2] - a->upper_offset};
       for (int32_t k = 0; k < ins; ++k) {
-        const int32_t word = stream[kRowBlock + 2 * k + o / 4] >> (8 * (o % 4));
-        sum += static_cast<uint32_t>((top ? word : word & 255) * a->x[k]);
+        const auto w = static_cast<uint32_t>(stream[kRowSums + kRowWords * k + four]);
+        const auto x = static_cast<uint32_t>(a->x_end[k - ins]);
+        sums.all += w * x;
+        sums.swapped += ((w << 8 & 0xff00ff00u) | (w >> 8 & 0x00ff00ffu)) * x;
+        sums.upper += (w >> 16) * x;
       }
-      *y++ = rescaled(sum - (top ? 0 : static_cast<uint32_t>(a->offset)), scales);
+      for (int32_t o = 0; o < 4 && y != a->y_end; ++o, scale += kScaleWords)
+        *y++ = rescaled(static_cast<uint32_t>(separate(sums).of[o]), scale);
     }
   }
 }

@@ -107,7 +107,9 @@ struct V6m : V7m {
                           int32_t /*rows*/, int8_t* /*scratch*/, int8_t* y) {
     int32_t sum = 0;
     for (int32_t k = 0; k < ins; ++k) sum += x[k];
-    const v6m::RowArguments arguments = {x, x + ins, y, y + outs, 128 * sum};
+    const auto offset = static_cast<uint32_t>(128 * sum);
+    const v6m::RowSums offsets = v6m::joined(offset, offset, offset, offset);
+    const v6m::RowArguments arguments = {x + ins, -ins, y, y + outs, offsets.all, offsets.upper};
     v6m::row_asm(stream, &arguments);
   }
 

@@ -15,13 +15,14 @@
 //   7 words        how to rescale
 //
 // Linear, eight channels at a time. A word holds the weights of four channels for one k,
-//   W = d * 2^24 + (c + 128) * 2^16 + (b + 128) * 2^8 + a + 128
-// The sums of x times W, W >> 8, W >> 16 and W >> 24 need no unpacking beyond the shift; each less 256 times the next
-// is the sum of one channel, of the first three with 128 * x too much: exact modulo 2^32, so always.
+//   W = (d + 128) * 2^24 + (c + 128) * 2^16 + (b + 128) * 2^8 + a + 128
+// and three sums of x times W, of W with the bytes of its halves swapped, and of its upper half hold the sums of all
+// four (RowSums, docs/arithmetic.md): exact for sums of at most 127 * 2^16 in magnitude.
 //
 // Per eight channels, in words; the last channels may be nobody's:
-//   8 words        what the sums start from, of s = kernel_sum - first: s_a + 2^8 * (s_b + 2^8 * (s_c + 2^8 * s_d)),
-//   ... 2 * ins words  two for each k 8 * 7 words    how to rescale
+//   6 words        the RowSums of kernel_sum - first of each four channels
+//   2 * ins words  two for each k
+//   8 * 7 words    how to rescale
 //
 // Rescale (docs/arithmetic.md, "Requantization on ARMv6-M"), seven words:
 //   range, at_zero, multiplier_low, multiplier_high, offset_low, offset, shift
@@ -51,6 +52,9 @@ inline constexpr int32_t kSummedLimit = 255;  // of the sum of their |weights|
 inline constexpr int32_t kMaxAlone = (1 << 15) - 1;
 inline constexpr int32_t kPixelWords = 2;  // of one k: pixels 0 and 1, pixels 2 and 3
 inline constexpr int32_t kRowBlock = 8;    // channels of a linear at a time
+inline constexpr int32_t kRowWords = 2;    // of their weights for one k
+inline constexpr int32_t kRowSums = 6;
+inline constexpr int32_t kMostRowSum = 127 << 16;
 inline constexpr uint32_t kWide = 1u << 31;
 inline constexpr uint32_t kNarrow = 1u << 30;
 
@@ -60,7 +64,40 @@ constexpr int32_t weights_alone(const int32_t* channel) {
   return static_cast<int32_t>((static_cast<uint32_t>(channel[0]) - static_cast<uint32_t>(channel[1])) & kMaxAlone);
 }
 constexpr int32_t row_blocks(int32_t outs) { return (outs + kRowBlock - 1) / kRowBlock; }
-constexpr int32_t row_block_words(int32_t ins) { return kRowBlock + 2 * ins + kRowBlock * kScaleWords; }
+constexpr int32_t row_block_words(int32_t ins) { return kRowSums + kRowWords * ins + kRowBlock * kScaleWords; }
+
+// The sums of four channels, modulo 2^32.
+struct RowSums {
+  uint32_t all;      // a + 2^8 b + 2^16 c + 2^24 d
+  uint32_t swapped;  // b + 2^8 a + 2^16 d + 2^24 c
+  uint32_t upper;    // c + 2^8 d
+};
+
+struct FourSums {
+  int32_t of[4];
+};
+
+constexpr RowSums joined(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
+  return {a + (b << 8) + (c << 16) + (d << 24), b + (a << 8) + (d << 16) + (c << 24), c + (d << 8)};
+}
+
+// Back, where none is above kMostRowSum in magnitude. `all` and `swapped` give a + 2^16 c and b + 2^16 d: the lower
+// halves of a and b, and those of c + (a >> 16) and of d + (b >> 16). What these are more than `upper` is a number
+// whose digits are of 8 bits with a sign: a >> 16, b >> 16, then multiples of 2^16 that c and d lack.
+constexpr FourSums separate(const RowSums& sums) {
+  const uint32_t ac = (sums.all - (sums.swapped << 8)) * 0x10001u;
+  const uint32_t bd = sums.swapped - (ac << 8);
+  const int32_t near_c = static_cast<int16_t>(ac >> 16);
+  const int32_t near_d = static_cast<int16_t>(bd >> 16);
+  const auto digits = static_cast<int32_t>(static_cast<uint32_t>(near_c + near_d * 256) - sums.upper);
+  const int32_t a_high = static_cast<int8_t>(digits);
+  const int32_t after_a = (digits - a_high) >> 8;
+  const int32_t b_high = static_cast<int8_t>(after_a);
+  const int32_t after_b = (after_a - b_high) >> 8;
+  const int32_t c = near_c - a_high - static_cast<int8_t>(after_b) * 65536;
+  return {{static_cast<int32_t>(ac & 0xffffu) + a_high * 65536, static_cast<int32_t>(bd & 0xffffu) + b_high * 65536, c,
+           static_cast<int32_t>(sums.upper - static_cast<uint32_t>(c)) >> 8}};
+}
 
 struct Scale {
   uint32_t range, at_zero, multiplier_low, multiplier_high, offset_low;

@@ -158,12 +158,34 @@ Matrix unpack_matrix(const int32_t* words, int64_t outs, int64_t ins) {
 
 int64_t rows_buffer_bytes(int64_t /*ins*/, int64_t /*outs*/, int64_t /*rows*/) { return 0; }
 
-// sum of digit(j) * 2^(8 * j), j < 4
-template <class Digit>
-int32_t digits(Digit digit) {
-  uint32_t word = 0;
-  for (int j = 3; j >= 0; --j) word = 256 * word + static_cast<uint32_t>(digit(j));
-  return static_cast<int32_t>(word);
+// The last channels of a block may be nobody's: their weights and sums are 0.
+void write_row_block(std::vector<int32_t>& words, const Matrix& m, const Scales& scales, int64_t block) {
+  const auto sum = [&](int64_t o) { return o < m.outs ? start(m, scales, o) : 0u; };
+  const auto weight = [&](int64_t o, int64_t k) {
+    return static_cast<uint32_t>((o < m.outs ? row(m, o)[static_cast<size_t>(k)] : 0) + 128);
+  };
+  const int64_t end = block + v6m::kRowBlock;
+  for (int64_t o = block; o < end; o += 4) {
+    const v6m::RowSums starts = v6m::joined(sum(o), sum(o + 1), sum(o + 2), sum(o + 3));
+    for (uint32_t word : {starts.all, starts.swapped, starts.upper}) words.push_back(static_cast<int32_t>(word));
+  }
+  for (int64_t k = 0; k < m.ins; ++k)
+    for (int64_t o = block; o < end; o += 4)
+      words.push_back(
+          static_cast<int32_t>(v6m::joined(weight(o, k), weight(o + 1, k), weight(o + 2, k), weight(o + 3, k)).all));
+  for (int64_t o = block; o < end; ++o)
+    write_scale(words, o < m.outs ? scales.list[static_cast<size_t>(o)].scale : v6m::Scale{});
+}
+
+// RowSums hold sums of so many bits.
+std::string sums_too_large(const Matrix& m, const Scales& scales) {
+  for (int64_t o = 0; o < m.outs; ++o) {
+    const Requantization r = requantization(m, o);
+    const int64_t first = scales.list[static_cast<size_t>(o)].first;
+    if (std::max(first - r.least, r.most - first) > v6m::kMostRowSum)
+      return fmt::format("sums of channel {} can be 2^23 away from the first that is not saturated", o);
+  }
+  return "";
 }
 
 Stream pack_rows(const Matrix& m) {
@@ -171,21 +193,9 @@ Stream pack_rows(const Matrix& m) {
   if (m.ins == 0) stream.why_not = "there is nothing to multiply";
   if (!stream.why_not.empty()) return stream;
   const Scales scales = find_scales(m);
-  stream.why_not = scales.why_not;
+  stream.why_not = scales.why_not.empty() ? sums_too_large(m, scales) : scales.why_not;
   if (!stream.why_not.empty()) return stream;
-  for (int64_t block = 0; block < m.outs; block += v6m::kRowBlock) {
-    const auto weight = [&](int64_t o, int64_t k) { return o < m.outs ? row(m, o)[static_cast<size_t>(k)] : 0; };
-    for (int64_t o = block; o < block + v6m::kRowBlock; ++o)
-      stream.words.push_back(digits([&](int j) {
-        const int64_t other = o + j;
-        return other < m.outs && other / 4 == o / 4 ? start(m, scales, other) : 0u;
-      }));
-    for (int64_t k = 0; k < m.ins; ++k)
-      for (int64_t o = block; o < block + v6m::kRowBlock; o += 4)
-        stream.words.push_back(digits([&](int j) { return weight(o + j, k) + (j < 3 ? 128 : 0); }));
-    for (int64_t o = block; o < block + v6m::kRowBlock; ++o)
-      write_scale(stream.words, o < m.outs ? scales.list[static_cast<size_t>(o)].scale : v6m::Scale{});
-  }
+  for (int64_t block = 0; block < m.outs; block += v6m::kRowBlock) write_row_block(stream.words, m, scales, block);
   return stream;
 }
 
@@ -194,13 +204,15 @@ Matrix unpack_rows(const int32_t* words, int64_t outs, int64_t ins) {
   for (int64_t o = 0; o < outs; ++o) {
     const int32_t* block = words + o / v6m::kRowBlock * v6m::row_block_words(static_cast<int32_t>(ins));
     const int64_t place = o % v6m::kRowBlock;
+    const auto word = [&](int64_t i) { return static_cast<uint32_t>(block[i]); };
     for (int64_t k = 0; k < ins; ++k) {
-      const int32_t word = block[v6m::kRowBlock + 2 * k + place / 4] >> (8 * (place % 4));
-      m.weights[static_cast<size_t>(o * ins + k)] = static_cast<int8_t>(place % 4 == 3 ? word : (word & 255) - 128);
+      const uint32_t four = word(v6m::kRowSums + v6m::kRowWords * k + place / 4);
+      m.weights[static_cast<size_t>(o * ins + k)] = static_cast<int8_t>((four >> (8 * (place % 4)) & 255) - 128);
     }
-    const uint32_t above = place % 4 == 3 ? 0 : static_cast<uint32_t>(block[place + 1]);
-    read_scale(m, o, static_cast<uint32_t>(block[place]) - 256 * above,
-               block + v6m::kRowBlock + 2 * ins + place * v6m::kScaleWords);
+    const int64_t starts = 3 * (place / 4);
+    const v6m::FourSums four = v6m::separate({word(starts), word(starts + 1), word(starts + 2)});
+    read_scale(m, o, static_cast<uint32_t>(four.of[place % 4]),
+               block + v6m::kRowSums + v6m::kRowWords * ins + place * v6m::kScaleWords);
   }
   return m;
 }
