@@ -150,6 +150,7 @@ const SourceFault kSourceFaults[] = {
      "subs r5, r5, r4\\n subs r7",
      "subs r7"},
     {"rounding by sign is lost", "ties", {"cortex-m0plus"}, "adcs r3, r6", "adds r3, r6"},
+    {"rounding of rows by sign is lost", "ties", {"cortex-m0plus"}, "adcs r2, r4", "adds r2, r4"},
     {"upper product of a wide rescale is lost", "wide", {"cortex-m0plus"}, "lsls r0, r0, #1", "movs r0, #0"},
     {"saturation takes the wrong end",
      "extremes",

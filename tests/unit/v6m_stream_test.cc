@@ -36,6 +36,7 @@ std::vector<int64_t> telling_sums(const Requantization& wanted) {
 
 void expect_exact(const Requantization& wanted, const ScaleOfSums& scale) {
   const Requantization again = requantization_of(scale, wanted);
+  EXPECT_EQ(first_of(scale.scale), scale.first);
   EXPECT_EQ(again.zero, wanted.zero);
   for (int64_t sum : telling_sums(wanted)) {
     ASSERT_EQ(scale(sum), wanted(sum)) << sum << " * " << wanted.rescale.multiplier << " * 2^" << wanted.rescale.shift;
@@ -88,8 +89,9 @@ TEST(V6mScale, MultiplierZeroGivesTheZeroPoint) {
   expect_exact(wanted, *scale);
 }
 
-// One rounding is enough where all sums that are not saturated are positive; shift 11 is the last that fits 32 bits. A
-// product of two parts fits them up to a range of about 2^18 sums.
+// One rounding is enough where all sums that are not saturated are positive; shift 11 is the last that fits 32 bits.
+// The sums begin where results leave -128, if they go down to there. A product of two parts fits 32 bits up to a range
+// of about 2^18 sums.
 TEST(V6mScale, TakesTheCheapestFormThatFits) {
   const auto form = [](const Requantization& wanted) {
     return find_scale(wanted).value().scale.shift & (kNarrow | kWide);
@@ -98,6 +100,9 @@ TEST(V6mScale, TakesTheCheapestFormThatFits) {
   EXPECT_EQ(form(requantization(1'500'000'000, -8, 0, 1'000'000)), kNarrow);
   EXPECT_EQ(form({{1'500'000'000, -11}, -128, 0, 100'000}), 0u);
   EXPECT_EQ(form({{1'500'000'000, -12}, -128, 0, 100'000}), kNarrow);
+  EXPECT_EQ(form({{1'500'000'000, -8}, -128, 183, 100'000}), 0u);
+  EXPECT_EQ(form({{1'500'000'000, -8}, -128, 184, 100'000}), kNarrow);
+  EXPECT_EQ(form({{1'500'000'000, -8}, -128, -100'000, 100}), kNarrow);
   EXPECT_EQ(form(requantization(1'500'000'000, -16, 0, 100'000'000)), kWide);
 }
 

@@ -5,7 +5,7 @@
 // both are -128, as |sum| <= 128 * 255 < 2^15.
 // The stream has a record for each output channel, in words:
 //   taps / 4 words      the weights, bytes in order, padded with zeros
-//   kernel_sum - first, 7 words how to rescale
+//   kernel_sum - first, 5 or 7 words how to rescale
 // in the order of use: for each block of four channels, for each j of the multiplier, its channels.
 #pragma once
 
@@ -19,7 +19,6 @@ inline constexpr int32_t kDepthwiseChannels = 4;
 inline constexpr int32_t kMaxDistance = 2;
 
 constexpr int32_t depthwise_weight_words(int32_t taps) { return (taps + 3) / 4; }
-constexpr int32_t depthwise_record_words(int32_t taps) { return depthwise_weight_words(taps) + 1 + kScaleWords; }
 // Words before the first plane take what would belong to columns further left; those of the other planes lend the upper
 // halves of the last words before them, which no result is made from.
 constexpr int32_t planar_row_bytes(int32_t columns) { return 4 * (kMaxDistance + kDepthwiseChannels * columns); }

@@ -84,9 +84,9 @@ struct RowArguments {
       "cmp r7, lr\n bne 3b\n"
       "mov r2, r9\n lsls r4, r2, #16\n mov r1, r8\n subs r1, r1, r4\n"
       "mov r4, r11\n lsls r5, r4, #16\n mov r3, r10\n subs r3, r3, r5\n add r5, sp, #28\n stm r5!, {r1-r4}\n"
-      "mov r2, r0\n adds r0, #28\n str r0, [sp, #24]\n add r0, sp, #28\n ldr r1, [sp, #20]\n"
+      "mov r2, r0\n add r0, sp, #28\n ldr r1, [sp, #20]\n"
       "adds r1, r0\n mov lr, r1\n ldr r5, [sp, #12]\n adds r1, r5, #1\n str r1, [sp, #12]\n ldr r4, [sp, "
-      "#16]\n" F8K_V6M_REQUANTIZE
+      "#16]\n" F8K_V6M_REQUANTIZE("24")
       "ldr r0, [sp, #24]\n ldr r1, [sp]\n cmp r0, r1\n beq 5f\n b 1b\n"
       "5: add sp, #44\n" F8K_V6M_LEAVE);
 }
@@ -118,15 +118,15 @@ struct RowArguments {
       F8K_SEPARATE("r11", "r12", "lr") F8K_SEPARATE("r8", "r9", "r10")
       "ldr r1, [sp, #40]\n mov r9, r1\n adds r1, #8\n ldr r2, [sp, #44]\n cmp r1, r2\n bls 3f\n mov r1, r2\n"
       "3: mov r10, r1\n add r1, sp, #32\n mov r11, r1\n"
-      "4: ldm r0!, {r1-r7}\n mov r12, r0\n pop {r0}\n cmp r0, r1\n bhi 7f\n lsls r1, r7, #1\n bcs 9f\n bmi 8f\n"  // a result
-      F8K_V6M_NARROW("r0", "r3", "r4") "adds r3, r6\n asrs r3, r7\n"
-      "5: mov r1, r9\n strb r3, [r1]\n adds r1, #1\n mov r9, r1\n mov r0, r12\n cmp r1, r10\n bne 4b\n"
+      "4: ldm r0!, {r1-r5}\n pop {r6}\n lsrs r7, r5, #30\n bne 8f\n cmp r6, r1\n bhi 7f\n"  // a result
+      F8K_V6M_NARROW("r6", "r2", "r3") "adds r2, r4\n asrs r2, r5\n"
+      "5: mov r1, r9\n strb r2, [r1]\n adds r1, #1\n mov r9, r1\n cmp r1, r10\n bne 4b\n"
       "mov r2, r11\n mov sp, r2\n str r1, [sp, #8]\n ldr r2, [sp, #12]\n cmp r1, r2\n beq 6f\n b 1b\n"
       "6: add sp, #28\n" F8K_V6M_LEAVE
-      "7: " F8K_V6M_SATURATE("r0", "r3", "r2") "b 5b\n"
-      "8: " F8K_V6M_NARROW("r0", "r3", "r4") "adds r3, r5\n lsrs r3, r3, #13\n cmp r0, r2\n adcs r3, r6\n"
-      "asrs r3, r7\n b 5b\n"
-      "9: " F8K_V6M_WIDE "mov r3, r1\n b 5b\n"
+      "7: " F8K_V6M_SATURATE("r6", "r2", "r3") "b 5b\n"
+      "8: cmp r6, r1\n ldm r0!, {r1, r7}\n bhi 7b\n cmp r5, #0\n bmi 9f\n"
+      F8K_V6M_NARROW("r6", "r2", "r3") "adds r2, r7\n lsrs r2, r2, #13\n cmp r6, r1\n adcs r2, r4\n asrs r2, r5\n b 5b\n"
+      "9: mov r12, r0\n mov r0, r6\n mov r6, r1\n" F8K_V6M_WIDE "mov r2, r1\n mov r0, r12\n b 5b\n"
       // separate() of r5, r6, r7 to r1, r2, r5, r7
       "10: lsls r4, r6, #8\n subs r5, r5, r4\n lsls r4, r5, #16\n adds r5, r5, r4\n lsls r4, r5, #8\n"
       "subs r6, r6, r4\n uxth r1, r5\n asrs r5, r5, #16\n uxth r2, r6\n asrs r6, r6, #16\n"
@@ -180,27 +180,29 @@ inline void gemm_asm(const int32_t* stream, const GemmArguments* a) {
       for (int32_t k = 0; k < ins; ++k) sum += static_cast<uint32_t>(x(k * kPixelWords) * weights[k]);
       y[pixel * a->step] = rescaled(sum, scale);
     }
-    stream = scale + kScaleWords;
+    stream = scale + scale_words(scale);
   }
 }
 
 inline void row_asm(const int32_t* stream, const RowArguments* a) {
   const int32_t ins = -a->first;
-  for (int8_t* y = a->y; y != a->y_end; stream += row_block_words(ins)) {
-    const int32_t* scale = stream + kRowSums + kRowWords * ins;
+  for (int8_t* y = a->y; y != a->y_end;) {
+    const int32_t* weights = stream + kRowSums;
+    const int32_t* scale = weights + kRowWords * ins;
     for (int32_t four = 0; four < kRowWords; ++four) {
       const uint32_t* starts = reinterpret_cast<const uint32_t*>(stream) + 3 * four;
       RowSums sums = {starts[0] - a->offset, starts[1] - a->offset, starts[2] - a->upper_offset};
       for (int32_t k = 0; k < ins; ++k) {
-        const auto w = static_cast<uint32_t>(stream[kRowSums + kRowWords * k + four]);
+        const auto w = static_cast<uint32_t>(weights[kRowWords * k + four]);
         const auto x = static_cast<uint32_t>(a->x_end[k - ins]);
         sums.all += w * x;
         sums.swapped += ((w << 8 & 0xff00ff00u) | (w >> 8 & 0x00ff00ffu)) * x;
         sums.upper += (w >> 16) * x;
       }
-      for (int32_t o = 0; o < 4 && y != a->y_end; ++o, scale += kScaleWords)
+      for (int32_t o = 0; o < 4 && y != a->y_end; ++o, scale += scale_words(scale))
         *y++ = rescaled(static_cast<uint32_t>(separate(sums).of[o]), scale);
     }
+    stream = scale;
   }
 }
 

@@ -144,9 +144,8 @@ struct V6m : V7m {
       } else {
         depthwise_sums(p, record, places, planar, sums);
       }
-      v6m::requantize_row_asm(sums, sums + p.outputs, record + weights + 1, y, p.pixel_out);
+      record = v6m::requantize_row_asm(sums, sums + p.outputs, record + weights + 1, y, p.pixel_out);
       planar += 4 * p.columns;
-      record += weights + 1 + v6m::kScaleWords;
       y += p.channel_out;
     }
     return record;

@@ -12,7 +12,7 @@
 //                  so that the number of weights alone is the lowest 15 bits of low - high
 //   for each weight alone: 8 * k * 2^8 + w
 //   ins / 4 words  the weights, bytes in order, ins padded to 4 with zeros
-//   7 words        how to rescale
+//   5 or 7 words   how to rescale
 //
 // Linear, eight channels at a time. A word holds the weights of four channels for one k,
 //   W = (d + 128) * 2^24 + (c + 128) * 2^16 + (b + 128) * 2^8 + a + 128
@@ -22,15 +22,16 @@
 // Per eight channels, in words; the last channels may be nobody's:
 //   6 words        the RowSums of kernel_sum - first of each four channels
 //   2 * ins words  two for each k
-//   8 * 7 words    how to rescale
+//   8 times how to rescale
 //
-// Rescale (docs/arithmetic.md, "Requantization on ARMv6-M"), seven words:
-//   range, at_zero, multiplier_low, multiplier_high, offset_low, offset, shift
+// Rescale (docs/arithmetic.md, "Requantization on ARMv6-M"), five words, in two of its forms seven:
+//   range, multiplier_low, multiplier_high, offset, shift [, at_zero, offset_low]
 // d = sum - first, as first is taken off the sum beforehand. Where d is not in 0..range (unsigned), the result is -128
 // (d < 0) or 127. Else it is, in unsigned arithmetic but for the last shift, by bits 31 and 30 of shift:
-//   direct  v = ((d * multiplier_low) >> 14) + d * multiplier_high
+//   direct  (neither) v = ((d * multiplier_low) >> 14) + d * multiplier_high
 //           y = (v + offset) >> (shift & 255)
-//   narrow  (kNarrow) a second rounding depends on the sum's sign:
+//           first is where results leave -128, whatever sums there are
+//   narrow  (kNarrow) a second rounding depends on the sum's sign; at_zero = -first:
 //           y = (((v + offset_low) >> 13) + offset + (d >= at_zero)) >> (shift & 255)
 //   wide    (kWide) v = (d * (2^16 * multiplier_high + multiplier_low)) >> 16
 //           y = (((v + offset_low) >> 15) + offset + (d >= at_zero)) >> (shift & 255)
@@ -45,7 +46,6 @@ namespace v6m {
 
 inline constexpr int32_t kStreamPixels = 4;
 inline constexpr int32_t kStreamHead = 2;     // words before the weights of a channel
-inline constexpr int32_t kScaleWords = 7;     // and after them
 inline constexpr int32_t kStreamInBlock = 4;  // ins are padded to this with zero weights
 inline constexpr int32_t kSummed = 4;         // products that are added before the halves are taken apart
 inline constexpr int32_t kSummedLimit = 255;  // of the sum of their |weights|
@@ -63,8 +63,10 @@ constexpr int32_t stream_ins(int32_t ins) { return (ins + kStreamInBlock - 1) / 
 constexpr int32_t weights_alone(const int32_t* channel) {
   return static_cast<int32_t>((static_cast<uint32_t>(channel[0]) - static_cast<uint32_t>(channel[1])) & kMaxAlone);
 }
-constexpr int32_t row_blocks(int32_t outs) { return (outs + kRowBlock - 1) / kRowBlock; }
-constexpr int32_t row_block_words(int32_t ins) { return kRowSums + kRowWords * ins + kRowBlock * kScaleWords; }
+// Of the Scale that begins here.
+constexpr int32_t scale_words(const int32_t* scale) {
+  return (static_cast<uint32_t>(scale[4]) & (kWide | kNarrow)) == 0 ? 5 : 7;
+}
 
 // The sums of four channels, modulo 2^32.
 struct RowSums {
@@ -100,9 +102,9 @@ constexpr FourSums separate(const RowSums& sums) {
 }
 
 struct Scale {
-  uint32_t range, at_zero, multiplier_low, multiplier_high, offset_low;
+  uint32_t range, multiplier_low, multiplier_high;
   int32_t offset;
-  uint32_t shift;
+  uint32_t shift, at_zero, offset_low;  // the last two are 0 where they are not in the stream
 };
 
 }  // namespace v6m

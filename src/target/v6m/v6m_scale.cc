@@ -104,9 +104,10 @@ std::optional<ScaleOfSums> with_multiplier(const Form& form, int64_t multiplier,
   const auto low_part = [](int64_t value, int bits) {
     return static_cast<uint32_t>(value & ((int64_t{1} << bits) - 1));
   };
-  return ScaleOfSums{{static_cast<uint32_t>(range), static_cast<uint32_t>(-first), low_part(multiplier, form.low_bits),
-                      static_cast<uint32_t>(multiplier >> form.low_bits), low_part(*offset, form.fraction_bits),
-                      static_cast<int32_t>(*offset >> form.fraction_bits), static_cast<uint32_t>(shift) | form.bit},
+  return ScaleOfSums{{static_cast<uint32_t>(range), low_part(multiplier, form.low_bits),
+                      static_cast<uint32_t>(multiplier >> form.low_bits),
+                      static_cast<int32_t>(*offset >> form.fraction_bits), static_cast<uint32_t>(shift) | form.bit,
+                      form.bit != 0 ? static_cast<uint32_t>(-first) : 0, low_part(*offset, form.fraction_bits)},
                      first};
 }
 
@@ -122,7 +123,7 @@ quant::Rescale nearest_rescale(const ScaleOfSums& scale, const Requantization& w
     return quant::make_rescale(std::ldexp(multiplier, -form.low_bits - form.fraction_bits - shift_of(scale.scale)))
         .value_or(kSaturating);
   const int32_t y = scale(wanted.least);
-  if (y != scale(wanted.most)) return kSaturating;
+  if (form.bit == 0 || y != scale(wanted.most)) return kSaturating;
   const double steps = std::abs(y - wanted.zero);
   if (steps == 0) return {};
   const auto [near, far] =
@@ -146,6 +147,9 @@ bool note_origin(ScaleOfSums& scale, const Requantization& wanted) {
   return true;
 }
 
+// Where results leave -128, whatever sums there are.
+int64_t leaves_minus_128(const Requantization& r) { return step(r, -127, INT32_MIN, INT32_MAX); }
+
 // The right shift of the results; nullopt where the form has none. |y| * 2^shift and what is added to it fit 32 bits.
 std::optional<int> shift_for(const Form& form, int right) {
   if (form.bit != 0) return right > 0 ? std::optional(std::min(right, 22)) : std::nullopt;
@@ -155,7 +159,9 @@ std::optional<int> shift_for(const Form& form, int right) {
 std::optional<ScaleOfSums> in_form(const Form& form, const Requantization& exact, const std::vector<Level>& wanted) {
   const quant::Rescale& rescale = exact.rescale;
   const bool constant = exact(exact.least) == exact(exact.most);
-  const auto shift = shift_for(form, constant ? 0 : -rescale.shift);
+  const bool direct = form.bit == 0;
+  if (direct && (constant || wanted.front().first != leaves_minus_128(exact))) return std::nullopt;
+  const auto shift = shift_for(form, constant ? 1 : -rescale.shift);
   if (!shift) return std::nullopt;
   const double nearest =
       std::ldexp(rescale.multiplier, rescale.shift + *shift - 31 + form.low_bits + form.fraction_bits);
@@ -197,6 +203,11 @@ std::optional<ScaleOfSums> find_scale(const Requantization& wanted) {
   for (const Form& form : kForms)
     if (auto scale = in_form(form, wanted, list)) return scale;
   return std::nullopt;
+}
+
+int32_t first_of(const Scale& scale) {
+  if (form_of(scale).bit != 0) return static_cast<int32_t>(-scale.at_zero);
+  return static_cast<int32_t>(leaves_minus_128(requantization_of({scale, 0}, {})));
 }
 
 Requantization requantization_of(const ScaleOfSums& scale, Requantization wanted) {

@@ -31,6 +31,9 @@ struct ScaleOfSums {
 // most 255 places, and those are checked here.
 std::optional<ScaleOfSums> find_scale(const Requantization& wanted);
 
+// Where d = sum - first begins.
+int32_t first_of(const f8k::v6m::Scale& scale);
+
 // Back from what find_scale() gave: the same zero and, but where all results are the same, the same rescale. `wanted`:
 // least and most; the rest is ignored.
 Requantization requantization_of(const ScaleOfSums& scale, Requantization wanted);

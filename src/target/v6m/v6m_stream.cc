@@ -51,21 +51,23 @@ uint32_t start(const Matrix& m, const Scales& scales, int64_t o) {
 }
 
 void write_scale(std::vector<int32_t>& words, const v6m::Scale& s) {
-  for (uint32_t word : {s.range, s.at_zero, s.multiplier_low, s.multiplier_high, s.offset_low})
-    words.push_back(static_cast<int32_t>(word));
-  words.push_back(s.offset);
-  words.push_back(static_cast<int32_t>(s.shift));
+  const auto word = [](uint32_t value) { return static_cast<int32_t>(value); };
+  const int32_t all[] = {word(s.range), word(s.multiplier_low), word(s.multiplier_high), s.offset,
+                         word(s.shift), word(s.at_zero),        word(s.offset_low)};
+  words.insert(words.end(), all, all + v6m::scale_words(all));
 }
 
-// Into channel o, whose weights are there: sum, rescale, zero.
-void read_scale(Matrix& m, int64_t o, uint32_t from, const int32_t* words) {
-  const auto word = [&](int i) { return static_cast<uint32_t>(words[i]); };
-  const v6m::Scale scale = {word(0), word(1), word(2), word(3), word(4), words[5], word(6)};
-  const int32_t first = static_cast<int32_t>(-scale.at_zero);
+// Into channel o, whose weights are there: sum, rescale, zero. Returns the end of the scale.
+const int32_t* read_scale(Matrix& m, int64_t o, uint32_t from, const int32_t* words) {
+  const int32_t* end = words + v6m::scale_words(words);
+  const auto word = [&](int i) { return words + i < end ? static_cast<uint32_t>(words[i]) : 0u; };
+  const v6m::Scale scale = {word(0), word(1), word(2), words[3], word(4), word(5), word(6)};
+  const int32_t first = first_of(scale);
   m.sums[static_cast<size_t>(o)] = static_cast<int32_t>(from + static_cast<uint32_t>(first));
   const Requantization found = requantization_of({scale, first}, requantization(m, o));
   m.rescales[static_cast<size_t>(o)] = found.rescale;
   m.zero = found.zero;
+  return end;
 }
 
 // Four weights a word, in order, padded with zeros.
@@ -148,8 +150,7 @@ Matrix unpack_matrix(const int32_t* words, int64_t outs, int64_t ins) {
     read_bytes(m, o, weights);
     for (; alone != weights; ++alone)
       m.weights[static_cast<size_t>(o * ins + (*alone >> 8) / 8)] = static_cast<int8_t>(*alone);
-    read_scale(m, o, static_cast<uint32_t>(words[1]), scale);
-    words = scale + v6m::kScaleWords;
+    words = read_scale(m, o, static_cast<uint32_t>(words[1]), scale);
   }
   return m;
 }
@@ -173,8 +174,7 @@ void write_row_block(std::vector<int32_t>& words, const Matrix& m, const Scales&
     for (int64_t o = block; o < end; o += 4)
       words.push_back(
           static_cast<int32_t>(v6m::joined(weight(o, k), weight(o + 1, k), weight(o + 2, k), weight(o + 3, k)).all));
-  for (int64_t o = block; o < end; ++o)
-    write_scale(words, o < m.outs ? scales.list[static_cast<size_t>(o)].scale : v6m::Scale{});
+  for (int64_t o = block; o < std::min(end, m.outs); ++o) write_scale(words, scales.list[static_cast<size_t>(o)].scale);
 }
 
 // RowSums hold sums of so many bits.
@@ -201,18 +201,20 @@ Stream pack_rows(const Matrix& m) {
 
 Matrix unpack_rows(const int32_t* words, int64_t outs, int64_t ins) {
   Matrix m = empty_matrix(outs, ins);
-  for (int64_t o = 0; o < outs; ++o) {
-    const int32_t* block = words + o / v6m::kRowBlock * v6m::row_block_words(static_cast<int32_t>(ins));
-    const int64_t place = o % v6m::kRowBlock;
-    const auto word = [&](int64_t i) { return static_cast<uint32_t>(block[i]); };
-    for (int64_t k = 0; k < ins; ++k) {
-      const uint32_t four = word(v6m::kRowSums + v6m::kRowWords * k + place / 4);
-      m.weights[static_cast<size_t>(o * ins + k)] = static_cast<int8_t>((four >> (8 * (place % 4)) & 255) - 128);
+  for (int64_t block = 0; block < outs; block += v6m::kRowBlock) {
+    const int32_t* weights = words + v6m::kRowSums;
+    const auto word = [](int32_t value) { return static_cast<uint32_t>(value); };
+    const int32_t* sums = words;
+    words = weights + v6m::kRowWords * ins;
+    for (int64_t o = block; o < std::min(block + v6m::kRowBlock, outs); ++o) {
+      const int64_t four = (o - block) / 4;
+      for (int64_t k = 0; k < ins; ++k)
+        m.weights[static_cast<size_t>(o * ins + k)] =
+            static_cast<int8_t>((word(weights[v6m::kRowWords * k + four]) >> (8 * (o % 4)) & 255) - 128);
+      const v6m::FourSums starts =
+          v6m::separate({word(sums[3 * four]), word(sums[3 * four + 1]), word(sums[3 * four + 2])});
+      words = read_scale(m, o, word(starts.of[o % 4]), words);
     }
-    const int64_t starts = 3 * (place / 4);
-    const v6m::FourSums four = v6m::separate({word(starts), word(starts + 1), word(starts + 2)});
-    read_scale(m, o, static_cast<uint32_t>(four.of[place % 4]),
-               block + v6m::kRowSums + v6m::kRowWords * ins + place * v6m::kScaleWords);
   }
   return m;
 }
@@ -248,8 +250,7 @@ Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
   const int32_t weight_words = v6m::depthwise_weight_words(static_cast<int32_t>(kernel.taps()));
   for (const int64_t o : depthwise_order(kernel, v6m::kDepthwiseChannels)) {
     read_bytes(m, o, words);
-    read_scale(m, o, static_cast<uint32_t>(words[weight_words]), words + weight_words + 1);
-    words += weight_words + 1 + v6m::kScaleWords;
+    words = read_scale(m, o, static_cast<uint32_t>(words[weight_words]), words + weight_words + 1);
   }
   return m;
 }
