@@ -24,6 +24,9 @@ struct V7m {
 
   static int32_t doubling_high_mul(int32_t a, int32_t b) { return f8k::doubling_high_mul(a, b); }
 
+  // floor((2^32 - 1) / h), 2^15 <= h <= 2^16
+  static uint32_t reciprocal(uint32_t h) { return 0xffffffffu / h; }
+
   static void copy(int8_t* to, const int8_t* from, int32_t bytes) { copy_bytes<true>(to, from, bytes); }
 
   // Whether there is depthwise_pair(), which makes two rows together of the shapes that makes_pairs() says.

@@ -25,7 +25,7 @@ inline Rescale softmax_rescale(uint32_t sum, const Softmax& s) {
   int32_t up = 0;
   for (; (sum & 0x80000000u) == 0; sum <<= 1) ++up;
   const uint32_t h = ((sum >> 15) + 1u) >> 1;
-  const uint32_t q = 0xffffffffu / h;
+  const uint32_t q = Isa::reciprocal(h);
   return {Isa::doubling_high_mul(static_cast<int32_t>(q << 14), s.multiplier), up + s.shift - 31};
 }
 
