@@ -67,28 +67,40 @@ struct RowArguments {
   "ldm r7!, {r4, r5}\n sxtb r6, r1\n muls r4, r6\n muls r5, r6\n asrs r1, r1, #8\n adds r2, r4\n adds r3, r5\n"  \
   "ldm r7!, {r4, r5}\n muls r4, r1\n muls r5, r1\n adds r2, r4\n adds r3, r5\n" F8K_FLUSH
 
-// 1 to 4 pixels by all channels of the stream. sp: the arguments, at 24 the place in the stream, at 28 four sums.
+// The same for pixels 0 and 1 alone.
+#define F8K_PAIR_BLOCK                                                                                              \
+  "ldm r0!, {r1}\n ldr r2, [r7]\n ldr r4, [r7, #8]\n sxtb r6, r1\n muls r2, r6\n asrs r1, r1, #8\n sxtb r6, r1\n"   \
+  "muls r4, r6\n asrs r1, r1, #8\n adds r2, r4\n ldr r4, [r7, #16]\n sxtb r6, r1\n muls r4, r6\n asrs r1, r1, #8\n" \
+  "adds r2, r4\n ldr r4, [r7, #24]\n muls r4, r1\n adds r2, r4\n adds r7, #32\n add r2, r12\n add r8, r2\n"         \
+  "asrs r2, r2, #16\n add r9, r2\n"
+
+// 1 to 4 pixels by all channels of the stream. sp: the arguments, at 24 the place in the stream, at 28 four sums, at 44
+// where to enter the loop: at 3, in its middle if the blocks are odd; at 4 for one or two pixels.
 [[gnu::naked, gnu::noinline]] inline void gemm_asm(const int32_t* /*stream*/, const GemmArguments* /*arguments*/) {
   asm volatile(
       F8K_V6M_ENTER
-      "sub sp, #44\n ldm r1!, {r2-r7}\n mov r1, sp\n stm r1!, {r2-r7}\n"
-      "b 1f\n"
-      "6: lsrs r2, r2, #17\n mov lr, r2\n subs r1, r1, r2\n mov r8, r1\n mov r10, r1\n"  // weights that stand alone
+      "sub sp, #48\n ldm r1!, {r2-r7}\n mov r1, sp\n stm r1!, {r2-r7}\n"
+      "adr r1, 4f\n cmp r7, #8\n bls 8f\n"
+      "adr r1, 3f\n subs r4, r4, r3\n movs r3, #32\n ands r4, r3\n lsls r4, r4, #1\n adds r1, r1, r4\n"
+      "8: str r1, [sp, #44]\n b 1f\n"
+      "6: lsrs r4, r2, #17\n subs r1, r1, r4\n mov r8, r1\n mov r10, r1\n"  // weights that stand alone
       "7: ldm r0!, {r1}\n sxtb r6, r1\n lsrs r1, r1, #8\n adds r1, r1, r7\n ldm r1!, {r2, r3}\n muls r2, r6\n"
       "muls r3, r6\n" F8K_FLUSH
-      "mov r1, lr\n subs r1, #1\n mov lr, r1\n bne 7b\n b 2f\n"
+      "subs r4, #1\n bne 7b\n b 2f\n"
       "1: ldm r0!, {r1, r2}\n mov r9, r2\n mov r11, r2\n movs r3, #1\n lsls r3, r3, #15\n mov r12, r3\n"  // a channel
       "ldr r7, [sp, #4]\n subs r2, r1, r2\n lsls r2, r2, #17\n bne 6b\n mov r8, r1\n mov r10, r1\n"
-      "2: ldr r1, [sp, #8]\n mov lr, r1\n subs r1, r1, r7\n lsls r1, r1, #27\n bcs 4f\n"  // odd: starts in the middle
-      "3: " F8K_BLOCK "4: " F8K_BLOCK
-      "cmp r7, lr\n bne 3b\n"
-      "mov r2, r9\n lsls r4, r2, #16\n mov r1, r8\n subs r1, r1, r4\n"
+      "2: ldr r1, [sp, #8]\n mov lr, r1\n ldr r1, [sp, #44]\n mov pc, r1\n"
+      ".balign 4\n"
+      "4: " F8K_PAIR_BLOCK "cmp r7, lr\n bne 4b\n b 9f\n"
+      ".balign 4\n"
+      "3: " F8K_BLOCK F8K_BLOCK "cmp r7, lr\n bne 3b\n"
+      "9: mov r2, r9\n lsls r4, r2, #16\n mov r1, r8\n subs r1, r1, r4\n"
       "mov r4, r11\n lsls r5, r4, #16\n mov r3, r10\n subs r3, r3, r5\n add r5, sp, #28\n stm r5!, {r1-r4}\n"
       "mov r2, r0\n add r0, sp, #28\n ldr r1, [sp, #20]\n"
-      "adds r1, r0\n mov lr, r1\n ldr r5, [sp, #12]\n adds r1, r5, #1\n str r1, [sp, #12]\n ldr r4, [sp, "
-      "#16]\n" F8K_V6M_REQUANTIZE("24")
+      "adds r1, r0\n mov lr, r1\n ldr r5, [sp, #12]\n adds r1, r5, #1\n str r1, [sp, #12]\n ldr r4, [sp, #16]\n" 
+      F8K_V6M_REQUANTIZE("24")
       "ldr r0, [sp, #24]\n ldr r1, [sp]\n cmp r0, r1\n beq 5f\n b 1b\n"
-      "5: add sp, #44\n" F8K_V6M_LEAVE);
+      "5: add sp, #48\n" F8K_V6M_LEAVE);
 }
 
 // Four channels' weights in `w` times x in r2, added to the three sums.
@@ -119,13 +131,13 @@ struct RowArguments {
       "ldr r1, [sp, #40]\n mov r9, r1\n adds r1, #8\n ldr r2, [sp, #44]\n cmp r1, r2\n bls 3f\n mov r1, r2\n"
       "3: mov r10, r1\n add r1, sp, #32\n mov r11, r1\n"
       "4: ldm r0!, {r1-r5}\n pop {r6}\n lsrs r7, r5, #30\n bne 8f\n cmp r6, r1\n bhi 7f\n"  // a result
-      F8K_V6M_NARROW("r6", "r2", "r3") "adds r2, r4\n asrs r2, r5\n"
+      F8K_V6M_PRODUCT("r6", "r2", "r3", "r6") "adds r2, r4\n asrs r2, r5\n"
       "5: mov r1, r9\n strb r2, [r1]\n adds r1, #1\n mov r9, r1\n cmp r1, r10\n bne 4b\n"
       "mov r2, r11\n mov sp, r2\n str r1, [sp, #8]\n ldr r2, [sp, #12]\n cmp r1, r2\n beq 6f\n b 1b\n"
       "6: add sp, #28\n" F8K_V6M_LEAVE
       "7: " F8K_V6M_SATURATE("r6", "r2", "r3") "b 5b\n"
       "8: cmp r6, r1\n ldm r0!, {r1, r7}\n bhi 7b\n cmp r5, #0\n bmi 9f\n"
-      F8K_V6M_NARROW("r6", "r2", "r3") "adds r2, r7\n lsrs r2, r2, #13\n cmp r6, r1\n adcs r2, r4\n asrs r2, r5\n b 5b\n"
+      F8K_V6M_PRODUCT("r6", "r2", "r3", "r6") "adds r2, r7\n lsrs r2, r2, #13\n cmp r6, r1\n adcs r2, r4\n asrs r2, r5\n b 5b\n"
       "9: mov r12, r0\n mov r0, r6\n mov r6, r1\n" F8K_V6M_WIDE "mov r2, r1\n mov r0, r12\n b 5b\n"
       // separate() of r5, r6, r7 to r1, r2, r5, r7
       "10: lsls r4, r6, #8\n subs r5, r5, r4\n lsls r4, r5, #16\n adds r5, r5, r4\n lsls r4, r5, #8\n"
@@ -143,6 +155,7 @@ struct RowArguments {
 #undef F8K_LOAD
 #undef F8K_FLUSH
 #undef F8K_BLOCK
+#undef F8K_PAIR_BLOCK
 #undef F8K_FOUR_CHANNELS
 #undef F8K_ONE_INPUT
 #undef F8K_SEPARATE

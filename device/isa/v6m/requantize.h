@@ -20,9 +20,10 @@ namespace v6m {
 // -128 or 127, for d out of range.
 #define F8K_V6M_SATURATE(d, result, temporary) \
   "asrs " result ", " d ", #31\n movs " temporary ", #127\n eors " result ", " temporary "\n"
-// d * multiplier, offset_low, both shifts: to `product`, which held multiplier_low; `high`: multiplier_high.
-#define F8K_V6M_NARROW(d, product, high) \
-  "muls " product ", " d "\n lsrs " product ", " product ", #14\n muls " high ", " d "\n adds " product ", " high "\n"
+// d * multiplier, but in a wide rescale: to `low`, which held multiplier_low. d and multiplier_high are `one` and the
+// `other`, of which `one` is lost.
+#define F8K_V6M_PRODUCT(d, low, one, other) \
+  "muls " low ", " d "\n lsrs " low ", " low ", #14\n muls " one ", " other "\n adds " low ", " one "\n"
 // The unsaturated result of a wide rescale to r1: d in r0, the words of its Scale but the first in r2 - r7.
 #define F8K_V6M_WIDE                                                                                       \
   "cmp r0, r6\n movs r6, #0\n adcs r4, r6\n uxth r1, r0\n lsrs r0, r0, #16\n mov r6, r1\n muls r6, r2\n"   \
@@ -34,7 +35,7 @@ namespace v6m {
 #define F8K_V6M_REQUANTIZE(place) \
   "ldm r2!, {r1, r3, r6}\n mov r8, r1\n mov r10, r3\n mov r11, r6\n ldm r2!, {r6, r7}\n lsrs r1, r7, #30\n"    \
   "beq 97f\n ldm r2!, {r1, r3}\n str r2, [sp, #" place "]\n cmp r7, #0\n bmi 93f\n mov r9, r1\n mov r12, r3\n" \
-  "90: ldm r0!, {r1}\n cmp r1, r8\n bhi 92f\n mov r3, r10\n mov r2, r11\n" F8K_V6M_NARROW("r1", "r3", "r2")   \
+  "90: ldm r0!, {r1}\n cmp r1, r8\n bhi 92f\n mov r3, r10\n mov r2, r11\n" F8K_V6M_PRODUCT("r1", "r3", "r2", "r1")   \
   "add r3, r12\n lsrs r3, r3, #13\n cmp r1, r9\n adcs r3, r6\n asrs r3, r7\n"                                 \
   "91: strb r3, [r5]\n adds r5, r5, r4\n cmp r0, lr\n bne 90b\n b 99f\n"                                      \
   "92: " F8K_V6M_SATURATE("r1", "r3", "r2") "b 91b\n"                                                         \
@@ -43,9 +44,9 @@ namespace v6m {
   "bhi 96f\n" F8K_V6M_WIDE                                                                                    \
   "95: mov r2, r9\n strb r1, [r2]\n add r9, r12\n mov r0, r10\n cmp r0, lr\n bne 94b\n b 99f\n"               \
   "96: " F8K_V6M_SATURATE("r0", "r1", "r2") "b 95b\n"                                                         \
-  "89: " F8K_V6M_SATURATE("r1", "r3", "r2") "b 98f\n"                                                         \
-  "97: str r2, [sp, #" place "]\n"                                                                            \
-  "88: ldm r0!, {r1}\n cmp r1, r8\n bhi 89b\n mov r3, r10\n mov r2, r11\n" F8K_V6M_NARROW("r1", "r3", "r2")   \
+  "89: " F8K_V6M_SATURATE("r1", "r3", "r1") "b 98f\n"                                                         \
+  "97: str r2, [sp, #" place "]\n mov r2, r11\n"                                                              \
+  "88: ldm r0!, {r1}\n cmp r1, r8\n bhi 89b\n mov r3, r10\n" F8K_V6M_PRODUCT("r1", "r3", "r1", "r2") \
   "adds r3, r6\n asrs r3, r7\n"                                                                                \
   "98: strb r3, [r5]\n adds r5, r5, r4\n cmp r0, lr\n bne 88b\n"                                              \
   "99:\n"
