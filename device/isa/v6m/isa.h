@@ -136,9 +136,9 @@ struct V6m : V7m {
     const int32_t distance = is_3x3(p) ? p.stride : 1;
     int32_t* plane = reinterpret_cast<int32_t*>(to) + v6m::kMaxDistance - distance;
     for (int32_t c = 0; c < channels; ++c, plane += p.columns) {
-      const v6m::PlaneArguments arguments = {p.zero,     plane + left, plane + left + inside, plane + p.columns,
-                                             p.pixel_in, 4 * distance};
-      v6m::plane_asm(inside == 0 ? nullptr : x + c, plane, &arguments);
+      const int32_t bytes = inside * p.pixel_in;
+      const v6m::PlaneArguments arguments = {p.zero, plane + left, plane + p.columns, -bytes, p.pixel_in, 4 * distance};
+      v6m::plane_asm(inside == 0 ? nullptr : x + c + bytes, plane, &arguments);
     }
   }
 
