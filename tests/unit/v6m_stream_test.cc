@@ -167,7 +167,7 @@ TEST(V6mStream, SumsOfRowsHave23Bits) {
   const int32_t highest = 512 * 127 * 127;  // and lowest, without the start
   const int32_t lowest = -512 * 127 * 128;
   const int32_t kMost = f8k::v6m::kMostRowSum;
-  const std::string why = "sums of channel 0 can be 2^23 away from the first that is not saturated";
+  const std::string why = "sums of channel 0 can be more than 127 * 2^16 away from the first that is not saturated";
   EXPECT_EQ(why_not(127, kMost - 16319 - highest), "");
   EXPECT_EQ(why_not(127, kMost - 16319 - highest + 1), why);
   EXPECT_EQ(why_not(127, -kMost - 16319 - lowest), "");

@@ -177,13 +177,13 @@ void write_row_block(std::vector<int32_t>& words, const Matrix& m, const Scales&
   for (int64_t o = block; o < std::min(end, m.outs); ++o) write_scale(words, scales.list[static_cast<size_t>(o)].scale);
 }
 
-// RowSums hold sums of so many bits.
+// What separate() takes apart.
 std::string sums_too_large(const Matrix& m, const Scales& scales) {
   for (int64_t o = 0; o < m.outs; ++o) {
     const Requantization r = requantization(m, o);
     const int64_t first = scales.list[static_cast<size_t>(o)].first;
     if (std::max(first - r.least, r.most - first) > v6m::kMostRowSum)
-      return fmt::format("sums of channel {} can be 2^23 away from the first that is not saturated", o);
+      return fmt::format("sums of channel {} can be more than 127 * 2^16 away from the first that is not saturated", o);
   }
   return "";
 }
