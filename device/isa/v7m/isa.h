@@ -125,18 +125,23 @@ struct V7m {
     const int32_t wide_ins = v7m::wide_ins(ins);
     const int32_t narrow_ins = v7m::stream_ins(ins) - wide_ins;
     const int8_t* const narrow_end = x + narrow_ins;
-    const int32_t sum = v7m::sum_of(x, narrow_end) + v7m::widen(narrow_end, ins - narrow_ins, wide);
+    int32_t sum = v7m::widen(narrow_end, ins - narrow_ins, wide);
+    const void* first = wide;
+    if (narrow_ins > 0) {
+      sum += v7m::sum_of(x, narrow_end);
+      first = x;
+    }
     for (int32_t k = ins - narrow_ins; k < wide_ins; ++k) wide[k] = 0;
     const v7m::RowArguments arguments = {stream + stream[0],
-                                         narrow_ins > 0 ? static_cast<const void*>(x) : wide,
+                                         -128 * sum,
+                                         first,
                                          narrow_end,
                                          wide,
                                          wide + wide_ins,
                                          y,
-                                         out.zero == -128 ? 0u : 1u,
-                                         -128 * sum,
-                                         static_cast<uint32_t>(-(narrow_ins / 4)) & 7u,
-                                         static_cast<uint32_t>(-(wide_ins / 4)) & 15u};
+                                         static_cast<uint32_t>(out.zero + 128),
+                                         static_cast<uint32_t>(-narrow_ins) / 4 & 7u,
+                                         static_cast<uint32_t>(-wide_ins) / 4 & 15u};
     v7m::row_loop(stream + 1, &arguments);
   }
 

@@ -13,13 +13,13 @@ namespace v7m {
 // What the loop needs beside the stream, in the order in which it loads it.
 struct RowArguments {
   const int32_t* stream_end;
-  const void* first;  // of x: bytes up to narrow_end, and then words from `wide` on; or `wide`, where all are words
+  int32_t correction;  // -128 * sum of x
+  const void* first;   // of x: bytes up to narrow_end, and then words from `wide` on; or `wide`, where all are words
   const int8_t* narrow_end;
   const int32_t* wide;
   const int32_t* wide_end;
   int8_t* y;
   uint32_t by_sign;         // of isa/v7m/scale.h: not 0 where some channel has it
-  int32_t correction;       // -128 * sum of x
   uint32_t skipped_narrow;  // blocks of four k that the first pass through a loop of eight such blocks leaves out
   uint32_t skipped_wide;    // and of sixteen
 };
@@ -27,14 +27,30 @@ struct RowArguments {
 #if defined(__arm__)
 
 // clang-format off
+#define F8K_WIDEN                                                                                                \
+  "ldr r7, [r0], #4\n sxtb r4, r7\n sbfx r5, r7, #8, #8\n sbfx r6, r7, #16, #8\n asrs r7, r7, #24\n"            \
+  "stm r2!, {r4-r7}\n add r3, r4\n add r3, r5\n add r3, r6\n add r3, r7\n"
 // The sum of the bytes from x to `end`, a multiple of four and at least four, and the bytes as words.
 [[gnu::naked, gnu::noinline]] inline int32_t widen_fours(const int8_t* /*x*/, const int8_t* /*end*/, int32_t* /*to*/) {
   asm volatile(
       ".syntax unified\n push {r4-r7, lr}\n movs r3, #0\n"
-      "1: ldr r7, [r0], #4\n sxtb r4, r7\n sbfx r5, r7, #8, #8\n sbfx r6, r7, #16, #8\n asrs r7, r7, #24\n"
-      "stm r2!, {r4-r7}\n add r3, r4\n add r3, r5\n add r3, r6\n add r3, r7\n cmp r0, r1\n bne 1b\n"
+      "subs r4, r1, r0\n lsls r4, r4, #29\n bmi 2f\n"
+      "1: " F8K_WIDEN "2: " F8K_WIDEN "cmp r0, r1\n bne 1b\n"
       "mov r0, r3\n pop {r4-r7, pc}\n");
 }
+#undef F8K_WIDEN
+
+#define F8K_SUM                                                                                                  \
+  "ldr r3, [r0], #4\n sxtb r12, r3\n add r2, r2, r3, asr #24\n add r2, r12\n sbfx r12, r3, #8, #8\n add r2, r12\n"  \
+  "sbfx r12, r3, #16, #8\n add r2, r12\n"
+// The sum of the bytes from x to `end`, a multiple of four and at least four.
+[[gnu::naked, gnu::noinline]] inline int32_t sum_of(const int8_t* /*x*/, const int8_t* /*end*/) {
+  asm volatile(
+      ".syntax unified\n movs r2, #0\n subs r3, r1, r0\n lsls r3, r3, #29\n bmi 2f\n"
+      "1: " F8K_SUM "2: " F8K_SUM "cmp r0, r1\n bne 1b\n"
+      "mov r0, r2\n bx lr\n");
+}
+#undef F8K_SUM
 // clang-format on
 
 #else
@@ -48,6 +64,12 @@ inline int32_t widen_fours(const int8_t* x, const int8_t* end, int32_t* to) {
   return sum;
 }
 
+inline int32_t sum_of(const int8_t* x, const int8_t* end) {
+  int32_t sum = 0;
+  for (; x != end; ++x) sum += *x;
+  return sum;
+}
+
 #endif
 
 // The sum of `count` bytes, and the bytes as words.
@@ -58,13 +80,6 @@ inline int32_t widen(const int8_t* x, int32_t count, int32_t* to) {
     to[i] = x[i];
     sum += x[i];
   }
-  return sum;
-}
-
-// The sum of bytes, a multiple of four of them.
-inline int32_t sum_of(const int8_t* x, const int8_t* end) {
-  int32_t sum = 0;
-  for (; x != end; x += 4) sum += x[0] + x[1] + x[2] + x[3];
   return sum;
 }
 
@@ -100,28 +115,28 @@ inline int32_t sum_of(const int8_t* x, const int8_t* end) {
   "smull lr, " acc ", " acc ", r0\n add " acc ", " acc ", r12, lsl #7\n add " acc ", " acc ", r1\n" \
   "asr " acc ", " acc ", r2\n ssat " acc ", #8, " acc "\n strb " acc ", [r10, r3]\n"
 
-// Every channel of the stream for one row. On the stack: the arguments up to y, where results are scaled, the correction
-// and 1, and where the loops of narrow (or, without those, wide) and of wide x are entered: addresses with their lowest
-// bit set, as for any jump to Thumb code. Aligned to words, as `adr` is relative to one.
+// Every channel of the stream for one row. On the stack: stream_end, correction, 1, first, narrow_end, wide, wide_end, y;
+// where results are scaled, and where the loops of narrow (or, without those, wide) and of wide x are entered: addresses
+// with their lowest bit set, as for any jump to Thumb code. Aligned to words, as `adr` is relative to one.
 [[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void row_loop(const int32_t* /*stream*/,
                                                                     const RowArguments* /*arguments*/) {
   asm volatile(
       ".syntax unified\n push {r4-r11, lr}\n sub sp, #44\n mov r9, r0\n mov r8, #0xff\n orr r8, r8, #0xff000000\n"
-      "ldm r1!, {r0, r2-r7}\n stm sp, {r0, r2-r6}\n"
-      "adr r0, 4f\n adr lr, 6f\n cmp r7, #0\n it ne\n movne r0, lr\n orr r0, r0, #1\n str r0, [sp, #24]\n"
-      "ldm r1, {r3, r5, r6}\n"
-      "mov r7, #84\n adr lr, 2f\n mla r5, r5, r7, lr\n orr r5, r5, #1\n"
-      "mov r7, #76\n adr lr, 3f\n mla r6, r6, r7, lr\n orr r6, r6, #1\n"
-      "cmp r2, r4\n it eq\n moveq r5, r6\n mov r4, #1\n add lr, sp, #28\n stm lr, {r3-r6}\n"
-      "1: ldm r9!, {r4-r7}\n ldrd r0, r1, [sp, #28]\n smlal r4, r5, r0, r1\n smlal r6, r7, r0, r1\n"
-      "ldrd r10, r12, [sp, #4]\n ldr pc, [sp, #36]\n"
+      "ldm r1!, {r2, r3}\n mov r4, #1\n ldm r1!, {r5-r7, r10-r12}\n stm sp, {r2-r7, r10, r11}\n"
+      "adr r0, 4f\n adr lr, 6f\n cmp r12, #0\n it ne\n movne r0, lr\n orr r0, r0, #1\n"
+      "ldm r1, {r2, r3}\n"
+      "mov r4, #84\n adr lr, 2f\n mla r2, r2, r4, lr\n orr r2, r2, #1\n"
+      "mov r4, #76\n adr lr, 3f\n mla r3, r3, r4, lr\n orr r3, r3, #1\n"
+      "cmp r5, r7\n it eq\n moveq r2, r3\n add lr, sp, #32\n stm lr, {r0, r2, r3}\n"
+      "ldm sp, {r0, r2, r3, r10, r12}\n"
+      "1: ldm r9!, {r4-r7}\n smlal r4, r5, r2, r3\n smlal r6, r7, r2, r3\n ldr pc, [sp, #36]\n"
       "2: " F8K_NARROW_FOUR F8K_NARROW_FOUR "cmp r10, r12\n bne 2b\n"
-      "ldr r10, [sp, #12]\n ldr pc, [sp, #40]\n"
+      "ldr r10, [sp, #20]\n ldr pc, [sp, #40]\n"
       "3: " F8K_WIDE_FOUR F8K_WIDE_FOUR F8K_WIDE_FOUR F8K_WIDE_FOUR
-      "ldr lr, [sp, #16]\n cmp r10, lr\n bne 3b\n"
-      F8K_SPLIT("r4", "r5") F8K_SPLIT("r6", "r7") "ldr r10, [sp, #20]\n ldr pc, [sp, #24]\n"
+      "ldr lr, [sp, #24]\n cmp r10, lr\n bne 3b\n"
+      F8K_SPLIT("r4", "r5") F8K_SPLIT("r6", "r7") "ldr r10, [sp, #28]\n ldr pc, [sp, #32]\n"
       "4: " F8K_SCALE("r4") F8K_SCALE("r5") F8K_SCALE("r6") F8K_SCALE("r7")
-      "5: ldr r0, [sp]\n cmp r9, r0\n bne 1b\n add sp, #44\n pop {r4-r11, pc}\n"
+      "5: ldm sp, {r0, r2, r3, r10, r12}\n cmp r9, r0\n bne 1b\n add sp, #44\n pop {r4-r11, pc}\n"
       "6: " F8K_SCALE_BY_SIGN("r4") F8K_SCALE_BY_SIGN("r5") F8K_SCALE_BY_SIGN("r6") F8K_SCALE_BY_SIGN("r7") "b 5b\n");
 }
 // clang-format on
