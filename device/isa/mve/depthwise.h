@@ -36,11 +36,15 @@ constexpr bool makes_pairs(bool patches, int32_t stride, int32_t pixel_out, int3
 constexpr int32_t depthwise_channels(bool patches, int32_t columns) { return patches && columns <= 16 ? 16 : 8; }
 
 // Patches: planar rows and the row of words are read 16 columns at a time. 32: what the interleaving of the last four
-// columns of eight channels writes beyond them. 8: columns that patches beyond the last result read.
+// columns of eight channels writes beyond them. 8: columns that patches beyond the last result read. The loop's
+// arguments lie before the row of words: they would take much of the stack.
 constexpr int32_t planar_row_bytes(int32_t columns) {
   return round_up(columns, 16) * depthwise_channels(true, columns) + 32;
 }
-constexpr int32_t depthwise_work_bytes(int32_t columns) { return 4 * (round_up(columns, 16) + 8); }
+inline constexpr int32_t kPatchArgumentBytes = 100;
+constexpr int32_t depthwise_work_bytes(int32_t columns) {
+  return kPatchArgumentBytes + 4 * (round_up(columns, 16) + 8);
+}
 inline constexpr int32_t kPatchWords = 8;
 
 // Lanes.

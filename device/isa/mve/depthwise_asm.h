@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "isa/mve/depthwise.h"
+
 namespace f8k {
 inline namespace v0_1 {
 namespace mve {
@@ -47,6 +49,7 @@ struct PatchArguments {
   int32_t channel_bytes;  // between the results of two channels
   int32_t zero;
 };
+static_assert(sizeof(PatchArguments) == kPatchArgumentBytes, "room for them in scratch");
 
 // clang-format off
 // A row of words for one channel, at work: 16 columns by four rows at a time.

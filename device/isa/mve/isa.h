@@ -238,7 +238,7 @@ struct Mve : V7m {
     const bool pairs = p.stride == 1;
     const int32_t unit = pairs ? 4 : 8;  // columns
     const uint16x8_t columns = vld1q_u16(pairs ? kPairColumns : kRowColumns);
-    mve::PatchArguments a;
+    mve::PatchArguments& a = *reinterpret_cast<mve::PatchArguments*>(work);
     for (int32_t i = 0; i < 4; ++i) a.rows[i] = planar + places[i < p.kernel_h + rows - 1 ? i : 0];
     const int32_t words = mve::depthwise_channels(true, p.columns);
     vst1q_u32(a.columns, vmulq_n_u32(vidupq_n_u32(0, 1), static_cast<uint32_t>(4 * words)));
@@ -248,7 +248,7 @@ struct Mve : V7m {
     a.y = y;
     a.stream = stream;
     a.stream_end = stream + channels * mve::kPatchWords;
-    a.work = work;
+    a.work = work + mve::kPatchArgumentBytes;
     a.vectors = mve::vectors(p.columns);
     a.vector_bytes = 16 * words;
     a.units = (p.outputs - 1) / unit;

@@ -424,42 +424,54 @@ std::string max_rows(const Geometry& g, const target::Target& target) {
   return std::to_string(g.kernel_h <= usual ? usual : g.kernel_h <= 16 ? 16 : g.kernel_h);
 }
 
-KernelStruct depthwise_struct(const Geometry& image, int64_t zx) {
+KernelStruct depthwise_struct(const Geometry& image) {
   const Geometry g = as_rows_run(image);
-  const bool by_columns = image.depthwise_by_columns();
-  const auto row_bytes = [&](int64_t width, int64_t channels) { return by_columns ? channels : width * channels; };
-  const auto pixel_bytes = [&](int64_t width, int64_t channels) { return by_columns ? width * channels : channels; };
   return {"f8k::DepthwiseShape",
           {{"batch", g.batch},
            {"in_h", g.in_h},
-           {"in_w", g.in_w},
            {"ins", g.ins},
            {"out_h", g.out_h},
-           {"out_w", g.out_w},
            {"multiplier", g.group_outs()},
+           {"stride_h", g.stride_h},
+           {"pad_top", g.top},
+           {"dilation_h", g.dilation_h},
+           {"row_in", image.depthwise_by_columns() ? g.ins : g.in_w * g.ins}}};
+}
+
+KernelStruct planar_struct(const Geometry& image, int64_t zx) {
+  const Geometry g = as_rows_run(image);
+  const target::DepthwiseKernel kernel = depthwise_kernel(image);
+  const int64_t left = std::min(g.left, kernel.columns());
+  return {"f8k::PlanarShape",
+          {{"columns", kernel.columns()},
+           {"left", left},
+           {"inside", std::min(g.in_w, kernel.columns() - left)},
+           {"pixel_in", image.depthwise_by_columns() ? image.in_w * g.ins : g.ins},
+           {"zero", zx},
            {"kernel_h", g.kernel_h},
            {"kernel_w", g.kernel_w},
-           {"stride_h", g.stride_h},
-           {"stride_w", g.stride_w},
-           {"pad_top", g.top},
-           {"pad_left", g.left},
-           {"dilation_h", g.dilation_h},
-           {"dilation_w", g.dilation_w},
-           {"row_in", row_bytes(image.in_w, g.ins)},
-           {"pixel_in", pixel_bytes(image.in_w, g.ins)},
-           {"row_out", row_bytes(image.out_w, g.outs)},
-           {"pixel_out", pixel_bytes(image.out_w, g.outs)},
-           {"input_zero", zx}}};
+           {"stride", g.stride_w},
+           {"dilation", g.dilation_w},
+           {"outputs", g.out_w},
+           {"pixel_out", kernel.pixel_out},
+           {"channel_out", g.group_outs()},
+           {"row_out", kernel.row_out},
+           {"pixel_channels", g.ins}}};
 }
 
 // The kernel of this node over images of the sizes in `g`: its own, or flattened.
 KernelCall kernel(const Program& p, const Node& node, const target::Target& target, const Geometry& g) {
   const bool stream = node.attrs.has("stream");
   const int64_t zx = p.type(node.inputs[0]).quant->zero;
-  const KernelStruct shape = stream && g.depthwise() ? depthwise_struct(g, zx) : shape_struct(g, target, zx);
   KernelCall call;
   call.is_object = true;
-  call.args = {shape, output_struct(p, node), KernelRows{node.inputs[0], g.in_h, g.in_w * g.ins}};
+  if (stream && g.depthwise()) {
+    call.args = {depthwise_struct(g), planar_struct(g, zx)};
+  } else {
+    call.args = {shape_struct(g, target, zx)};
+  }
+  call.args.push_back(output_struct(p, node));
+  call.args.push_back(KernelRows{node.inputs[0], g.in_h, g.in_w * g.ins});
   for (size_t i = 1; i < node.inputs.size(); ++i) call.args.push_back(KernelPointer{node.inputs[i]});
   call.args.push_back(KernelScratch{});
   if (stream) {

@@ -19,25 +19,14 @@
 namespace f8k {
 inline namespace v0_1 {
 
-// Height and width as the rows run: the image's own, or exchanged, with rows that are its columns.
+// Height and width as the rows run: the image's own, or exchanged, with rows that are its columns. What they have in
+// common stands in a PlanarShape beside it.
 struct DepthwiseShape {
-  int32_t batch, in_h, in_w, ins;
-  int32_t out_h, out_w;
+  int32_t batch, in_h, ins, out_h;
   int32_t multiplier;  // output channel c * multiplier + j sees input channel c
-  int32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w;
-  int32_t row_in, pixel_in, row_out, pixel_out;  // bytes between neighbours
-  int32_t input_zero;
+  int32_t stride_h, pad_top, dilation_h;
+  int32_t row_in;  // bytes between neighbouring rows
 };
-
-inline PlanarShape planar_shape(const DepthwiseShape& s) {
-  const int32_t columns = (s.out_w - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
-  const int32_t left = s.pad_left < columns ? s.pad_left : columns;
-  return {columns,    left,         s.in_w < columns - left ? s.in_w : columns - left,
-          s.pixel_in, s.input_zero, s.kernel_h,
-          s.kernel_w, s.stride_w,   s.dilation_w,
-          s.out_w,    s.pixel_out,  s.multiplier,
-          s.row_out,  s.ins};
-}
 
 // Output rows that are made together: 2 where the Isa says so, and then neighbours see neighbouring input rows.
 template <class Isa>
@@ -80,9 +69,9 @@ template <class Isa>
     stream = Isa::depthwise_row(p, out, stream, channels, scratch.planar, scratch.places, scratch.work, y + j);
   }
   if (out.lo > -128 || out.hi < 127)
-    for (; rows > 0; --rows, y += s.row_out)
-      for (int32_t ox = 0; ox < s.out_w; ++ox)
-        clamp_elements<Isa>(channels * s.multiplier, out.lo, out.hi, y + ox * s.pixel_out, y + ox * s.pixel_out);
+    for (; rows > 0; --rows, y += p.row_out)
+      for (int32_t ox = 0; ox < p.outputs; ++ox)
+        clamp_elements<Isa>(channels * s.multiplier, out.lo, out.hi, y + ox * p.pixel_out, y + ox * p.pixel_out);
   return stream;
 }
 
@@ -97,7 +86,7 @@ template <class Isa>
 const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p, const Output& out, const int8_t* x,
                                const int32_t* stream, int32_t channels, int8_t* scratch_bytes, int8_t* y) {
   const int32_t together = depthwise_together<Isa>(s, p);
-  const int32_t window_rows = s.kernel_h + together - 1;
+  const int32_t window_rows = p.kernel_h + together - 1;
   const int32_t slots = (window_rows - 1) * s.dilation_h + 1;
   const DepthwiseScratch<Isa> scratch(p, scratch_bytes, slots, window_rows);
   const int32_t ring_bytes = slots * scratch.row_bytes;
@@ -107,7 +96,7 @@ const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p, co
   int32_t place = 0;
   int32_t next = -s.pad_top;  // input row to load
   int32_t first = -s.pad_top;
-  for (int32_t left = s.out_h; left > 0; left -= together, first += together * s.stride_h, y += together * s.row_out) {
+  for (int32_t left = s.out_h; left > 0; left -= together, first += together * s.stride_h, y += together * p.row_out) {
     for (next = next < first ? first : next; next < first + slots; ++next) {
       const bool inside = next >= 0 && next < s.in_h;
       Isa::planar(p, inside ? x + next * s.row_in : nullptr, channels, scratch.planar + place);
@@ -127,6 +116,7 @@ const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p, co
 template <class Isa>
 struct DepthwiseStream {
   const DepthwiseShape& s;
+  const PlanarShape& p;
   const Output& out;
   Rows x;
   const int32_t* stream;
@@ -135,7 +125,6 @@ struct DepthwiseStream {
 
   template <class Memory>
   void run(Memory memory) const {
-    const PlanarShape p = planar_shape(s);
     const int32_t channels_at_once = Isa::depthwise_channels(p);
     for (int32_t image = 0; image < s.batch; ++image) {
       const int32_t* block = stream;
@@ -149,14 +138,13 @@ struct DepthwiseStream {
   // One output row, for an image whose rows are its rows: planar rows are made for it anew.
   template <class Memory>
   void row(Memory memory, int32_t image, int32_t oy) const {
-    const PlanarShape p = planar_shape(s);
-    const DepthwiseScratch<Isa> scratch(p, at<int8_t>(memory, scratch_at), s.kernel_h, s.kernel_h);
+    const DepthwiseScratch<Isa> scratch(p, at<int8_t>(memory, scratch_at), p.kernel_h, p.kernel_h);
     const int32_t channels_at_once = Isa::depthwise_channels(p);
     const int32_t* block = stream;
     for (int32_t c = 0; c < s.ins; c += channels_at_once) {
       const int32_t channels = depthwise_channels_from(s, c, channels_at_once);
       int32_t iy = oy * s.stride_h - s.pad_top;
-      for (int32_t ky = 0; ky < s.kernel_h; ++ky, iy += s.dilation_h) {
+      for (int32_t ky = 0; ky < p.kernel_h; ++ky, iy += s.dilation_h) {
         const int8_t* from = x.row(memory, image, iy);
         scratch.places[ky] = ky * scratch.row_bytes;
         Isa::planar(p, from == nullptr ? nullptr : from + c, channels, scratch.planar + scratch.places[ky]);
