@@ -11,8 +11,7 @@ inline namespace v0_1 {
 namespace mve {
 
 // clang-format off
-#define F8K_PUSH ".syntax unified\n push {r4-r11, lr}\n vpush {d8-d15}\n"
-#define F8K_POP "vpop {d8-d15}\n pop {r4-r11, pc}\n"
+#define F8K_POP(saved) "vpop {d8-" saved "}\n pop {r4-r11, pc}\n"
 
 // The accumulators to q0 (r0 r2 r4 r6) and q1 (r8 r10 r12 lr).
 #define F8K_TO_VECTORS \
@@ -20,20 +19,24 @@ namespace mve {
 
 // ---- pixels: four windows by a quad of channels
 
+// In the order of the registers that they are loaded to.
 struct PixelsArguments {
   const int32_t* stream;  // the quads
-  const int32_t* stream_end;
-  int8_t* windows;  // for each 64 k: 64 bytes of each of the four windows; or columns, for each 16 k of a column
+  int8_t* y;              // where the channels of the first pixel start, aligned to 4
+  int32_t step;           // ... of the next
+  int32_t vectors;        // of 16 k: of a window, or of a column
+  int32_t pixels;         // results of others are not stored
+  int8_t* windows;        // for each 64 k: 64 bytes of each of the four windows; or columns, for each 16 k of a column
   int32_t zero;
-  int8_t* const* y;  // where the channels of each pixel start, aligned to 4
-  int32_t vectors;   // of 16 k: of a window, or of a column
+  const int32_t* stream_end;
 };
 
-// r1: stream, r11: its end, r7: windows, r9: zero, q7: addresses of the results before the quad's.
-#define F8K_PIXELS_BEGIN \
-  F8K_PUSH \
-  "ldr r1, [r0]\n ldr r11, [r0, #4]\n ldr r7, [r0, #8]\n ldr r9, [r0, #12]\n ldr r2, [r0, #16]\n ldr r4, [r0, #20]\n" \
-  "vldrw.u32 q7, [r2]\n movs r2, #4\n vsub.i32 q7, q7, r2\n"
+// saved: the last vector register that the loop changes, as d. r1: stream, r4: vectors, r7: windows, r9: zero, r11: the
+// stream's end, `at`: addresses of the results before the quad's, vpr: pixels.
+#define F8K_PIXELS_BEGIN(saved, at) \
+  ".syntax unified\n push {r4-r11, lr}\n vpush {d8-" saved "}\n ldm r0, {r1, r2, r3, r4, r5, r7, r9, r11}\n" \
+  "vctp.32 r5\n subs r2, #4\n movs r0, #0\n vidup.u32 " at ", r0, #1\n vmul.i32 " at ", " at ", r3\n" \
+  "vadd.i32 " at ", " at ", r2\n"
 
 #define F8K_WEIGHTS "vldrw.u32 q0, [r1], #16\n vldrw.u32 q1, [r1], #16\n"
 #define F8K_MACS(mac, x, first, second) mac " " first ", q0, " x "\n" mac " " second ", q1, " x "\n"
@@ -46,8 +49,9 @@ struct PixelsArguments {
   "vshr.s32 " t ", q0, #31\n vqrdmlah.s32 " t ", q0, r2\n vshr.s32 q0, q1, #31\n vqrdmlah.s32 q0, q1, r8\n" \
   "vrshl.s32 " t ", r4\n vrshl.s32 q0, r10\n vqmovnb.s32 " to ", " t "\n vqmovnt.s32 " to ", q0\n" \
   "vqadd.s16 " to ", " to ", r9\n"
-#define F8K_STORE(even, odd) \
-  "vqmovnb.s16 " even ", " even "\n vqmovnt.s16 " even ", " odd "\n vstrw.32 " even ", [q7, #4]!\n cmp r1, r11\n"
+#define F8K_STORE(even, odd, at) \
+  "vqmovnb.s16 " even ", " even "\n vqmovnt.s16 " even ", " odd "\n vpst\n vstrwt.32 " even ", [" at ", #4]!\n" \
+  "cmp r1, r11\n"
 
 // One vector of k. Three windows stay in q2 to q4.
 #define F8K_PAIR(to) \
@@ -55,9 +59,10 @@ struct PixelsArguments {
   F8K_MACS("vmladav.s8", "q3", "r2", "r10") F8K_MACS("vmladav.s8", "q4", "r4", "r12") \
   F8K_MACS("vmladav.s8", "q5", "r6", "lr") F8K_SCALE("q5", to)
 [[gnu::naked, gnu::noinline]] inline void gemm_pixels_1_asm(const PixelsArguments* /*arguments*/) {
-  asm volatile(F8K_PIXELS_BEGIN
+  asm volatile(F8K_PIXELS_BEGIN("d15", "q7")
                "vldrw.u32 q2, [r7]\n vldrw.u32 q3, [r7, #64]\n vldrw.u32 q4, [r7, #128]\n"
-               "1:\n" F8K_PAIR("q6") F8K_PAIR("q1") F8K_STORE("q6", "q1") "bne 1b\n" F8K_POP);
+               "1:\n" F8K_PAIR("q6") F8K_PAIR("q1") F8K_STORE("q6", "q1", "q7") "bne 1b\n"
+               F8K_POP("d15"));
 }
 #undef F8K_PAIR
 
@@ -76,8 +81,8 @@ struct PixelsArguments {
 #define F8K_VECTORS_4(mac) F8K_VECTOR_AT(mac, "48", "112", "176", "240") F8K_VECTORS_3("vmladava.s8")
 #define F8K_PIXELS(name, vectors) \
   [[gnu::naked, gnu::noinline]] inline void name(const PixelsArguments* /*arguments*/) { \
-    asm volatile(F8K_PIXELS_BEGIN "1:\n" vectors("vmladav.s8") F8K_SCALE("q2", "q5") \
-                 vectors("vmladav.s8") F8K_SCALE("q2", "q4") F8K_STORE("q5", "q4") "bne 1b\n" F8K_POP); \
+    asm volatile(F8K_PIXELS_BEGIN("d11", "q4") "1:\n" vectors("vmladav.s8") F8K_SCALE("q2", "q5") \
+                 vectors("vmladav.s8") F8K_SCALE("q2", "q3") F8K_STORE("q5", "q3", "q4") "bne 1b\n" F8K_POP("d11")); \
   }
 F8K_PIXELS(gemm_pixels_2_asm, F8K_VECTORS_2)
 F8K_PIXELS(gemm_pixels_3_asm, F8K_VECTORS_3)
@@ -102,14 +107,14 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
   F8K_VECTOR_DOWN("vmladava.s8", "", "64", "128", "192", "], #-256") "cmp r3, r7\n bcs.w " loop "b\n"
 // Aligned to words, as `adr` is relative to one.
 [[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_pixels_any_asm(const PixelsArguments* /*arguments*/) {
-  asm volatile(F8K_PIXELS_BEGIN
+  asm volatile(F8K_PIXELS_BEGIN("d11", "q4")
                "subs r2, r4, #1\n and r3, r2, #3\n bic r2, r2, #3\n add r2, r7, r2, lsl #6\n add r6, r2, r3, lsl #4\n"
                "subs r2, r4, #2\n bic r2, r2, #3\n add r5, r7, r2, lsl #6\n"
                "rsb r4, r4, #1\n and r4, r4, #3\n movs r2, #56\n mul r4, r4, r2\n"  // 14 instructions of 4 bytes each
                "adr.w r2, 2f\n add r2, r2, r4\n adr.w r3, 3f\n add r3, r3, r4\n"
                "adds r2, #1\n adds r3, #1\n push {r2, r3, r6}\n"  // Thumb addresses are odd
-               "1:\n" F8K_ALL("0", "2") F8K_SCALE("q2", "q5") F8K_ALL("4", "3") F8K_SCALE("q2", "q4")
-               F8K_STORE("q5", "q4") "bne.w 1b\n add sp, #12\n" F8K_POP);
+               "1:\n" F8K_ALL("0", "2") F8K_SCALE("q2", "q5") F8K_ALL("4", "3") F8K_SCALE("q2", "q3")
+               F8K_STORE("q5", "q3", "q4") "bne.w 1b\n add sp, #12\n" F8K_POP("d11"));
 }
 #undef F8K_ALL
 #undef F8K_VECTOR_DOWN
@@ -135,11 +140,11 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
 #define F8K_ALL_COLUMNS(loop) \
   "mov r3, r7\n" F8K_COLUMNS("vmladav.s8") loop ":\n" F8K_COLUMNS("vmladava.s8") "cmp r3, r5\n bne.w " loop "b\n"
 [[gnu::naked, gnu::noinline]] inline void gemm_columns_asm(const PixelsArguments* /*arguments*/) {
-  asm volatile(F8K_PIXELS_BEGIN
+  asm volatile(F8K_PIXELS_BEGIN("d15", "q7")
                "movs r2, #96\n mla r5, r4, r2, r7\n sub sp, #16\n"  // six columns of 16 bytes
                "1:\n" F8K_ALL_COLUMNS("2") F8K_SCALE("q2", "q5") "vstrw.32 q5, [sp]\n"
                F8K_ALL_COLUMNS("3") F8K_SCALE("q2", "q4") "vldrw.u32 q5, [sp]\n"
-               F8K_STORE("q5", "q4") "bne.w 1b\n add sp, #16\n" F8K_POP);
+               F8K_STORE("q5", "q4", "q7") "bne.w 1b\n add sp, #16\n" F8K_POP("d15"));
 }
 #undef F8K_ALL_COLUMNS
 #undef F8K_COLUMNS
@@ -165,6 +170,8 @@ inline void gemm_pixels(const PixelsArguments& arguments) {
     default: return gemm_pixels_any_asm(&arguments);
   }
 }
+
+inline void gemm_columns(const PixelsArguments& arguments) { gemm_columns_asm(&arguments); }
 
 // ---- rows: one row of a linear by eight channels
 
@@ -218,7 +225,6 @@ struct RowArguments {
 #undef F8K_CHANNEL
 #undef F8K_TO_VECTORS
 #undef F8K_POP
-#undef F8K_PUSH
 // clang-format on
 
 }  // namespace mve

@@ -4,6 +4,7 @@
 #include <arm_mve.h>
 #include <string.h>
 
+#include "core/columns.h"
 #include "core/planar.h"
 #include "core/requantize.h"
 #include "isa/mve/affine.h"
@@ -78,7 +79,8 @@ struct Mve : V7m {
   }
 
   // load() for `pixels` windows that are `step` bytes apart.
-  static void load_run(const int8_t* x, int32_t step, int32_t bytes, int32_t at, int32_t pixels, uint32_t* buffer) {
+  [[gnu::noinline]] static void load_run(const int8_t* x, int32_t step, int32_t bytes, int32_t at, int32_t pixels,
+                                         uint32_t* buffer) {
     if (at % mve::kChunk + bytes > mve::kChunk) {
       for (int32_t p = 0; p < pixels; ++p, x += step) load(x, bytes, at, p, pixels, buffer);
     } else {
@@ -87,45 +89,76 @@ struct Mve : V7m {
     }
   }
 
-  // Every channel of 1 to 4 pixels whose windows are in the buffer; y[i]: where pixel i's channels start. buffer:
-  // window_bytes(), then staging_bytes().
+  // Every channel of 1 to 4 pixels whose windows are in the buffer; y[i]: where pixel i's channels start, equally far
+  // apart. buffer: window_bytes(), then staging_bytes().
   static void gemm(const int32_t* stream, const Output& out, int32_t ins, int32_t pixels, uint32_t* buffer,
                    int8_t* const* y) {
-    mve::PixelsArguments arguments = {
-        stream + mve::kPixelHeader, stream + stream[0], reinterpret_cast<int8_t*>(buffer), out.zero, y,
-        mve::vectors(ins)};
-    if (pixels == kStreamPixels && stream[1] % mve::kQuad == 0) {
-      mve::gemm_pixels(arguments);
-    } else {
-      gemm_ragged(arguments, stream[1], pixels, y);
+    mve::PixelsArguments arguments = pixels_arguments(stream, out, mve::vectors(ins), buffer);
+    arguments.pixels = pixels;
+    multiply<mve::gemm_pixels>(arguments, stream[1], mve::window_bytes(ins), y[0],
+                               pixels > 1 ? static_cast<int32_t>(y[1] - y[0]) : 0);
+  }
+
+  // The same for a row of windows without gaps, step_x bytes apart at x, with results step_y apart.
+  [[gnu::noinline]] static void gemm_run(const int32_t* stream, const Output& out, int32_t ins, const int8_t* x,
+                                         int32_t step_x, int32_t windows, uint32_t* buffer, int8_t* y, int32_t step_y) {
+    mve::PixelsArguments arguments = pixels_arguments(stream, out, mve::vectors(ins), buffer);
+    for (; windows > 0; windows -= kStreamPixels, x += kStreamPixels * step_x, y += kStreamPixels * step_y) {
+      arguments.pixels = windows < kStreamPixels ? windows : kStreamPixels;
+      load_four(x, step_x, windows, ins, arguments.windows);
+      multiply<mve::gemm_pixels>(arguments, stream[1], mve::window_bytes(ins), y, step_y);
     }
   }
 
-  static constexpr bool kSharesColumns = true;
-  static constexpr int32_t kColumns = mve::kColumns;
-
-  // Row ky of the columns that the windows of four pixels see: `count` columns side by side at x, to the place of
-  // column `first`; of `ins` channels, a multiple of 16.
-  static void load_columns(const int8_t* x, int32_t count, int32_t ins, int32_t ky, int32_t first, uint32_t* buffer) {
-    int8_t* to = reinterpret_cast<int8_t*>(buffer) + ky * ins * kColumns + 16 * first;
-    if (ins == 16) return copy(to, x, 16 * count);
-    for (; count > 0; --count, x += ins, to += 16) copy_by<16 * kColumns>(to, x, ins);
+  // A row of windows that share columns, of `ins` channels, a multiple of 16, to pixels of all channels side by side.
+  // buffer: columns_bytes(), then staging_bytes().
+  static void gemm_columns_row(const int32_t* stream, const Output& out, const ColumnsRow& r, uint32_t* buffer,
+                               int8_t* y) {
+    const int32_t outs = stream[1];
+    mve::PixelsArguments arguments = pixels_arguments(stream, out, r.kernel_h * r.ins / 16, buffer);
+    int32_t ix = -r.pad_left;
+    for (int32_t windows = r.windows; windows > 0; windows -= kStreamPixels, ix += kStreamPixels) {
+      arguments.pixels = windows < kStreamPixels ? windows : kStreamPixels;
+      load_columns(r, ix, arguments.pixels + 2, arguments.windows);
+      multiply<mve::gemm_columns>(arguments, outs, mve::columns_bytes(3 * r.kernel_h * r.ins), y, outs);
+      y += kStreamPixels * outs;
+    }
   }
 
-  // Every channel of 1 to 4 pixels whose columns are in the buffer; of missing ones the results are not kept. buffer:
-  // columns_bytes(), then four rows of results, unless pixels and channels come by fours.
-  static void gemm_columns(const int32_t* stream, const Output& out, int32_t ins, int32_t pixels, uint32_t* buffer,
-                           int8_t* const* y) {
-    int8_t* const columns = reinterpret_cast<int8_t*>(buffer);
-    mve::PixelsArguments arguments = {stream + mve::kPixelHeader, stream + stream[0], columns, out.zero, y, ins / 48};
-    const int32_t outs = stream[1];
-    if (pixels == kStreamPixels && outs % mve::kQuad == 0) return mve::gemm_columns_asm(&arguments);
-    int8_t* staged[kStreamPixels];
-    for (int32_t p = 0; p < kStreamPixels; ++p)
-      staged[p] = columns + mve::columns_bytes(ins) + p * mve::round_up(outs, mve::kQuad);
-    arguments.y = staged;
-    mve::gemm_columns_asm(&arguments);
-    for (int32_t p = 0; p < pixels; ++p) copy(y[p], staged[p], outs);
+  // ---- strips (ops/conv2d/conv2d_strip.kernel.h)
+
+  static void fill(int8_t* to, int32_t value, int32_t bytes) {
+    asm volatile(
+        "vdup.8 q0, %[value]\n wlstp.8 lr, %[bytes], 2f\n"
+        "1: vstrb.8 q0, [%[to]], #16\n letp lr, 1b\n"
+        "2:\n"
+        : [to] "+r"(to)
+        : [value] "r"(value), [bytes] "r"(bytes)
+        : "lr", "q0", "memory");
+  }
+
+  // Copies `count` pieces of `bytes` bytes, at most kStripChannels, step_x apart at x, to places step_to apart. A
+  // vector holds as many of them as offsets of 8 bits reach; its lanes left over repeat the first.
+  [[gnu::noinline]] static void spread(const int8_t* x, int32_t step_x, int32_t bytes, int32_t count, int8_t* to,
+                                       int32_t step_to) {
+    static constexpr uint8_t kPieces[mve::kStripChannels][16] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+                                                                 {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7},
+                                                                 {0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5},
+                                                                 {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}};
+    const int32_t reach = 1 + (256 - bytes) / (step_x > step_to ? step_x : step_to);
+    const int32_t pieces = 16 / bytes < reach ? 16 / bytes : reach;
+    const uint8x16_t piece = vld1q_u8(kPieces[bytes - 1]);
+    const uint8x16_t byte = vsubq_u8(vidupq_n_u8(0, 1), vmulq_n_u8(piece, static_cast<uint8_t>(bytes)));
+    const mve_pred16_t used = vctp8q(static_cast<uint32_t>(pieces * bytes));
+    const auto offsets = [&](int32_t step) {
+      return vpselq_u8(vaddq_u8(vmulq_n_u8(piece, static_cast<uint8_t>(step)), byte), vdupq_n_u8(0), used);
+    };
+    const uint8x16_t from = offsets(step_x);
+    const uint8x16_t places = offsets(step_to);
+    for (; count >= pieces; count -= pieces, x += pieces * step_x, to += pieces * step_to)
+      vstrbq_scatter_offset_s8(to, places, vldrbq_gather_offset_s8(x, from));
+    const mve_pred16_t rest = vctp8q(static_cast<uint32_t>(count * bytes));
+    vstrbq_scatter_offset_p_s8(to, places, vldrbq_gather_offset_z_s8(x, from, rest), rest);
   }
 
   // One row of a linear: whole blocks of channels in place, the channels of a last one by way of the stack.
@@ -189,6 +222,70 @@ struct Mve : V7m {
         : [to] "+r"(to), [from] "+r"(from)
         : [bytes] "r"(bytes), [step] "i"(kStep)
         : "lr", "q0", "memory");
+  }
+
+  static mve::PixelsArguments pixels_arguments(const int32_t* stream, const Output& out, int32_t vectors,
+                                               uint32_t* buffer) {
+    return {stream + mve::kPixelHeader, nullptr, 0, vectors, 0, reinterpret_cast<int8_t*>(buffer), out.zero,
+            stream + stream[0]};
+  }
+
+  // Pixels of `outs` channels, `step` bytes apart at y. Unfinished quads go to rows behind the windows first.
+  template <void (*kGemm)(const mve::PixelsArguments&)>
+  static void multiply(mve::PixelsArguments& arguments, int32_t outs, int32_t window_bytes, int8_t* y, int32_t step) {
+    arguments.y = y;
+    arguments.step = step;
+    if (outs % mve::kQuad == 0) return kGemm(arguments);
+    arguments.y = arguments.windows + window_bytes;
+    arguments.step = mve::round_up(outs, mve::kQuad);
+    kGemm(arguments);
+    for (int32_t i = 0; i < arguments.pixels; ++i) copy(y + i * step, arguments.y + i * arguments.step, outs);
+  }
+
+  // Four windows of `bytes` bytes, `step` bytes apart, to their places in the buffer; for missing ones the first again.
+  static void load_four(const int8_t* x, int32_t step, int32_t windows, int32_t bytes, int8_t* to) {
+    const int8_t* b = windows > 1 ? x + step : x;
+    const int8_t* c = windows > 2 ? x + 2 * step : x;
+    const int8_t* d = windows > 3 ? x + 3 * step : x;
+    for (; bytes > 0; bytes -= mve::kChunk, to += (kStreamPixels - 1) * mve::kChunk) {
+      const int32_t now = bytes < mve::kChunk ? bytes : mve::kChunk;
+      asm volatile(
+          "wlstp.8 lr, %[bytes], 2f\n"
+          "1: vldrb.u8 q0, [%[a]], #16\n vldrb.u8 q1, [%[b]], #16\n vldrb.u8 q2, [%[c]], #16\n"
+          "vldrb.u8 q3, [%[d]], #16\n vstrw.32 q1, [%[to], #64]\n vstrw.32 q2, [%[to], #128]\n"
+          "vstrw.32 q3, [%[to], #192]\n vstrw.32 q0, [%[to]], #16\n letp lr, 1b\n"
+          "2:\n"
+          : [a] "+r"(x), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [to] "+r"(to)
+          : [bytes] "r"(now)
+          : "lr", "q0", "q1", "q2", "q3", "memory");
+    }
+  }
+
+  // The columns from ix on that a few windows see, padding included, one row of them after the other.
+  static void load_columns(const ColumnsRow& r, int32_t ix, int32_t count, int8_t* to) {
+    const bool inside = ix >= 0 && ix + count <= r.in_w;
+    for (int32_t ky = 0; ky < r.kernel_h; ++ky, to += mve::kColumns * r.ins) {
+      const int8_t* const row = r.rows[ky];
+      if (inside && row != nullptr) {
+        copy_columns(row + ix * r.ins, count, r.ins, to);
+      } else {
+        load_padded_columns(r, row, ix, count, to);
+      }
+    }
+  }
+
+  [[gnu::noinline]] static void load_padded_columns(const ColumnsRow& r, const int8_t* row, int32_t ix, int32_t count,
+                                                    int8_t* to) {
+    const int32_t first = row == nullptr ? count : clamp(-ix, 0, count);
+    const int32_t end = clamp(r.in_w - ix, first, count);
+    for (int32_t c = 0; c < count; ++c, to += 16)
+      if (c < first || c >= end) copy_columns(r.padding, 1, r.ins, to);
+    if (first < end) copy_columns(row + (ix + first) * r.ins, end - first, r.ins, to + 16 * (first - count));
+  }
+
+  static void copy_columns(const int8_t* x, int32_t count, int32_t ins, int8_t* to) {
+    if (ins == 16) return copy(to, x, 16 * count);
+    for (; count > 0; --count, x += ins, to += 16) copy_by<16 * mve::kColumns>(to, x, ins);
   }
 
   static bool makes_patches(const PlanarShape& p) {
@@ -302,24 +399,6 @@ struct Mve : V7m {
       vstrbq_scatter_offset_p_s16(y, offsets, narrow, lanes);
     }
     return scales + 16;
-  }
-
-  // Where pixels are missing or channels end within a quad. Missing windows are copies of the first, and so are their
-  // results; unfinished quads go to rows behind the windows first.
-  [[gnu::noinline]] static void gemm_ragged(mve::PixelsArguments& arguments, int32_t outs, int32_t pixels,
-                                            int8_t* const* y) {
-    const int32_t window_bytes = mve::window_bytes(16 * arguments.vectors);
-    const int32_t staged = mve::staging_bytes(outs) / kStreamPixels;
-    int8_t* to[kStreamPixels];
-    for (int32_t p = 0; p < kStreamPixels; ++p) {
-      to[p] = staged > 0 ? arguments.windows + window_bytes + p * staged : y[p < pixels ? p : 0];
-      int8_t* const end = arguments.windows + (p < pixels ? 0 : window_bytes);
-      for (int8_t* chunk = arguments.windows; chunk < end; chunk += kStreamPixels * mve::kChunk)
-        copy(chunk + p * mve::kChunk, chunk, mve::kChunk);
-    }
-    arguments.y = to;
-    mve::gemm_pixels(arguments);
-    for (int32_t p = 0; staged > 0 && p < pixels; ++p) copy(y[p], to[p], outs);
   }
 
   // acc * multiplier, shifted right by 1 to 31 (shifts are negative): half is added, less one where acc is negative.

@@ -23,6 +23,7 @@ inline namespace v0_1 {
 namespace mve {
 
 inline constexpr int32_t kPixels = 4;
+inline constexpr int32_t kStripChannels = 4;  // of the input, at most, where windows come from a strip
 inline constexpr int32_t kPixelHeader = 2;
 inline constexpr int32_t kQuad = 4;
 inline constexpr int32_t kQuadOrder[kQuad] = {0, 2, 1, 3};
@@ -46,7 +47,7 @@ constexpr int32_t place_in_windows(int32_t pixel, int32_t at) {
 constexpr int32_t window_bytes(int32_t ins) { return kPixels * round_up(ins, kChunk); }
 
 // Scratch of the columns: for each row of the kernel and 16 channels 16 bytes of each column that four windows see;
-// then, unless pixels and channels come by fours, a row of results for each pixel.
+// then staging_bytes().
 inline constexpr int32_t kColumns = kPixels + 2;
 constexpr int32_t columns_bytes(int32_t ins) { return ins / 3 * kColumns; }
 constexpr int32_t staging_bytes(int32_t outs) { return outs % kQuad == 0 ? 0 : kPixels * round_up(outs, kQuad); }

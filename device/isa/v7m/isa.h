@@ -32,9 +32,6 @@ struct V7m {
   // Whether there is depthwise_pair(), which makes two rows together of the shapes that makes_pairs() says.
   static constexpr bool kMakesPairs = false;
 
-  // Whether there are load_columns() and gemm_columns(), for windows side by side.
-  static constexpr bool kSharesColumns = false;
-
   // Whether there is load_joined(), for windows whose rows are no multiple of what load() takes.
   static constexpr bool kJoinsRows = false;
 

@@ -35,6 +35,20 @@ Geometry geometry(const ir::Program& p, const ir::Node& node);
 // and more than one of them in a column.
 bool shares_columns(const Geometry& g, const target::StreamFormat& format);
 
+// Whether the stream is the one for rows of windows without gaps.
+bool runs_without_gaps(const Geometry& g, const target::StreamFormat& format);
+
+// Whether the windows come from a strip, and whether its rows are the image's columns: where that leaves a quarter
+// fewer groups of windows, as it keeps results from being written over the input (ops/conv2d/conv2d_strip.kernel.h).
+bool makes_strips(const Geometry& g, const target::StreamFormat& format);
+bool strips_by_columns(const Geometry& g, const target::StreamFormat& format);
+
+// The convolution as the strip's rows run.
+Geometry as_strips_run(const Geometry& g, const target::StreamFormat& format);
+
+// Where w[o, i, ky, kx] stands among the weights of an output channel in the stream.
+int64_t window_place(const Geometry& g, const target::StreamFormat& format, int64_t i, int64_t ky, int64_t kx);
+
 // How windows reach a stream's microkernel: what a row, or a pixel, has of one at once; padding as a pixel of zero
 // points; or a copy of the window gathered byte by byte.
 struct WindowLoads {

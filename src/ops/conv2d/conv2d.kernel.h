@@ -20,7 +20,6 @@ struct ConvShape {
   int32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w;
   int32_t groups, group_ins, group_outs;
   int32_t window_bytes;  // kernel_h * kernel_w * group_ins
-  int32_t columns;       // 1: the Isa's loop for windows side by side, which share columns
   int32_t
       row_loads;  // 1: what a window inside the image has of a row is contiguous, and a multiple of what the Isa loads
   int32_t tap_loads;  // 1: what it has of a pixel is a multiple of what the Isa loads

@@ -246,7 +246,7 @@ class Given {
     if (matrices_.empty()) return weights_[static_cast<size_t>(packed_at(g_, order_, o, i, ky, kx))];
     if (g_.depthwise())
       return matrices_[0].weights[static_cast<size_t>(o * g_.kernel_h * g_.kernel_w + depthwise_tap(g_, ky, kx))];
-    const int64_t k = ky * g_.segment() + kx * g_.group_ins() + i;
+    const int64_t k = window_place(g_, *format_, i, ky, kx);
     return matrices_[static_cast<size_t>(o / g_.group_outs())]
         .weights[static_cast<size_t>(o % g_.group_outs() * g_.window() + k)];
   }
@@ -254,7 +254,8 @@ class Given {
  private:
   void read_streams(const Evaluation& e) {
     const auto words = e.in[1]->as<int32_t>();
-    const target::StreamFormat& format = *target::stream_format(e.node.attrs.text("stream"));
+    format_ = target::stream_format(e.node.attrs.text("stream"));
+    const target::StreamFormat& format = *format_;
     if (g_.depthwise()) return add(format.unpack_depthwise(words.data(), depthwise_kernel(g_)));
     for (const int32_t* stream = words.data(); stream != words.data() + words.size(); stream += stream[0])
       add(shares_columns(g_, format) ? format.unpack_columns(stream, g_.outs, g_.window(), g_.ins)
@@ -268,6 +269,7 @@ class Given {
   }
 
   const Geometry& g_;
+  const target::StreamFormat* format_ = nullptr;
   f8k::WeightOrder order_{};
   std::span<const int8_t> weights_;
   std::vector<target::Matrix> matrices_;
@@ -293,8 +295,9 @@ void evaluate_packed(const Evaluation& e) {
 
 void evaluate(const Evaluation& e) { packed(e.program) ? evaluate_packed(e) : evaluate_int8(e); }
 
-// One matrix for each group of channels; a window is [ky][kx][channel].
-std::vector<target::Matrix> stream_matrices(const Program& p, const Node& node, const Geometry& g) {
+// One matrix for each group of channels.
+std::vector<target::Matrix> stream_matrices(const Program& p, const Node& node, const Geometry& g,
+                                            const target::StreamFormat& format) {
   const auto w = p[node.inputs[1]].constant->as<int8_t>();
   std::vector<target::Matrix> matrices;
   size_t from = 0;
@@ -304,7 +307,7 @@ std::vector<target::Matrix> stream_matrices(const Program& p, const Node& node, 
       for (int64_t i = 0; i < g.group_ins(); ++i)
         for (int64_t ky = 0; ky < g.kernel_h; ++ky)
           for (int64_t kx = 0; kx < g.kernel_w; ++kx)
-            m.weights[static_cast<size_t>(o * g.window() + ky * g.segment() + kx * g.group_ins() + i)] = w[from++];
+            m.weights[static_cast<size_t>(o * g.window() + window_place(g, format, i, ky, kx))] = w[from++];
     matrices.push_back(std::move(m));
   }
   return matrices;
@@ -335,10 +338,11 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
       m.extra_flash = target.extra_weight_flash;
       return shares_columns(g, *format) ? format->pack_columns(m, g.ins) : format->pack(m);
     };
-    const bool done =
-        g.depthwise()              ? replace_by_streams(p, node, target, {depthwise_matrix(p, node, g)}, pack_depthwise)
-        : g.outs <= kMaxStreamOuts ? replace_by_streams(p, node, target, stream_matrices(p, node, g), pack_windows)
-                                   : false;
+    const bool done = g.depthwise()
+                          ? replace_by_streams(p, node, target, {depthwise_matrix(p, node, g)}, pack_depthwise)
+                      : g.outs <= kMaxStreamOuts
+                          ? replace_by_streams(p, node, target, stream_matrices(p, node, g, *format), pack_windows)
+                          : false;
     if (done) return ok;
   }
   const f8k::WeightOrder order = target::gemm_order(target);
@@ -363,6 +367,16 @@ int64_t buffer_bytes(const Geometry& g, const target::Target& target) {
   return bytes(g.window(), g.group_outs(), flattened(g).out_w);
 }
 
+const target::StreamFormat* strip_format(const Node& node, const Geometry& g, const target::Target& target) {
+  const target::StreamFormat* format = node.attrs.has("stream") ? target::stream_format(target.isa) : nullptr;
+  return format != nullptr && makes_strips(g, *format) ? format : nullptr;
+}
+
+// Columns of the padded image, as the strip's rows run, that windows see.
+int64_t strip_columns(const Geometry& g) { return (g.out_w - 1) * g.stride_w + g.kernel_w; }
+
+int64_t strip_bytes(const Geometry& g) { return strip_columns(g) * g.kernel_h * g.ins; }
+
 // A ring of planar rows, their places, and what a row of results needs (ops/conv2d/depthwise_stream.kernel.h).
 int64_t depthwise_scratch_bytes(const Geometry& image, const target::Target& target) {
   const target::DepthwiseKernel kernel = depthwise_kernel(image);
@@ -375,6 +389,8 @@ int64_t depthwise_scratch_bytes(const Geometry& image, const target::Target& tar
 int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
   if (node.attrs.has("stream") && g.depthwise()) return depthwise_scratch_bytes(g, target);
+  if (const target::StreamFormat* format = strip_format(node, g, target))
+    return buffer_bytes(g, target) + strip_bytes(as_strips_run(g, *format));
   if (node.attrs.has("stream")) return buffer_bytes(g, target) + WindowLoads(g, target).extra_bytes(g);
   if (g.depthwise()) return g.pads() ? g.ins : 0;
   return g.rows_are_contiguous() && !g.pads() ? 0 : g.window();
@@ -382,7 +398,6 @@ int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& 
 
 KernelStruct shape_struct(const Geometry& g, const target::Target& target, int64_t zx) {
   const WindowLoads loads(g, target);
-  const target::StreamFormat* format = target::stream_format(target.isa);
   return {"f8k::ConvShape",
           {{"batch", g.batch},
            {"in_h", g.in_h},
@@ -403,7 +418,6 @@ KernelStruct shape_struct(const Geometry& g, const target::Target& target, int64
            {"group_ins", g.group_ins()},
            {"group_outs", g.group_outs()},
            {"window_bytes", g.window()},
-           {"columns", format != nullptr && shares_columns(g, *format) ? 1 : 0},
            {"row_loads", loads.rows ? 1 : 0},
            {"tap_loads", loads.taps ? 1 : 0},
            {"padding", g.depthwise() && g.pads() ? g.ins
@@ -459,8 +473,68 @@ KernelStruct planar_struct(const Geometry& image, int64_t zx) {
            {"pixel_channels", g.ins}}};
 }
 
+KernelStruct strip_struct(const Geometry& image, const target::StreamFormat& format, int64_t zx) {
+  const Geometry g = as_strips_run(image, format);
+  const bool by_columns = strips_by_columns(image, format);
+  const int64_t left = std::min(g.left, strip_columns(g));
+  return {"f8k::StripShape",
+          {{"batch", g.batch},
+           {"ins", g.ins},
+           {"outs", g.outs},
+           {"pixel_in", by_columns ? image.in_w * g.ins : g.ins},
+           {"pixel_out", by_columns ? image.out_w * g.outs : g.outs},
+           {"kernel_h", g.kernel_h},
+           {"stride_h", g.stride_h},
+           {"pad_top", g.top},
+           {"columns", strip_columns(g)},
+           {"left", left},
+           {"inside", std::min(g.in_w, strip_columns(g) - left)},
+           {"step", g.stride_w * g.kernel_h * g.ins},
+           {"window_bytes", g.window()},
+           {"windows", g.out_w},
+           {"input_zero", zx}}};
+}
+
+// Rows as the kernel takes them: the image's, or its columns.
+KernelRows image_rows(ValueId value, int64_t height, int64_t width, int64_t channels, bool columns) {
+  return columns ? KernelRows{value, width, channels} : KernelRows{value, height, width * channels};
+}
+
+KernelCall strip_kernel(const Program& p, const Node& node, const target::StreamFormat& format,
+                        const target::Target& target, const Geometry& g) {
+  const bool columns = strips_by_columns(g, format);
+  KernelCall call;
+  call.is_object = true;
+  call.function = "f8k::Conv2dStrip";
+  call.header = "ops/conv2d/conv2d_strip.kernel.h";
+  call.args = {strip_struct(g, format, p.type(node.inputs[0]).quant->zero),
+               output_struct(p, node),
+               image_rows(node.inputs[0], g.in_h, g.in_w, g.ins, columns),
+               KernelPointer{node.inputs[1]},
+               KernelScratch{},
+               KernelScratch{buffer_bytes(g, target)},
+               image_rows(node.outputs[0], g.out_h, g.out_w, g.outs, columns)};
+  return call;
+}
+
+// The kernel of windows that come as a stream's microkernel takes them best.
+void set_stream_kernel(KernelCall& call, const Geometry& g, const target::Target& target) {
+  const target::StreamFormat& format = *target::stream_format(target.isa);
+  const char* const name = runs_without_gaps(g, format) ? "run" : shares_columns(g, format) ? "columns" : "stream";
+  call.header = fmt::format("ops/conv2d/conv2d_{}.kernel.h", name);
+  if (runs_without_gaps(g, format)) {
+    call.function = "f8k::Conv2dRun";
+    return;
+  }
+  call.function = shares_columns(g, format) ? "f8k::Conv2dColumns" : "f8k::Conv2dStream";
+  call.template_args = {max_rows(g, target)};
+  call.args.push_back(KernelScratch{buffer_bytes(g, target)});
+}
+
 // The kernel of this node over images of the sizes in `g`: its own, or flattened.
 KernelCall kernel(const Program& p, const Node& node, const target::Target& target, const Geometry& g) {
+  if (const target::StreamFormat* format = strip_format(node, g, target))
+    return strip_kernel(p, node, *format, target, g);
   const bool stream = node.attrs.has("stream");
   const int64_t zx = p.type(node.inputs[0]).quant->zero;
   KernelCall call;
@@ -474,13 +548,11 @@ KernelCall kernel(const Program& p, const Node& node, const target::Target& targ
   call.args.push_back(KernelRows{node.inputs[0], g.in_h, g.in_w * g.ins});
   for (size_t i = 1; i < node.inputs.size(); ++i) call.args.push_back(KernelPointer{node.inputs[i]});
   call.args.push_back(KernelScratch{});
-  if (stream) {
-    call.function = g.depthwise() ? "f8k::DepthwiseStream" : "f8k::Conv2dStream";
-    call.header = g.depthwise() ? "ops/conv2d/depthwise_stream.kernel.h" : "ops/conv2d/conv2d_stream.kernel.h";
-    if (!g.depthwise()) {
-      call.template_args = {max_rows(g, target)};
-      call.args.push_back(KernelScratch{buffer_bytes(g, target)});
-    }
+  if (stream && g.depthwise()) {
+    call.function = "f8k::DepthwiseStream";
+    call.header = "ops/conv2d/depthwise_stream.kernel.h";
+  } else if (stream) {
+    set_stream_kernel(call, g, target);
   } else {
     const char* per_channel = p.type(node.inputs[3]).elems() > 1 ? "true" : "false";
     call.function = g.depthwise() ? "f8k::Depthwise" : "f8k::Conv2d";
@@ -499,6 +571,8 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 std::optional<KernelCall> rows(const Program& p, const Node& node, const target::Target& target) {
   const Geometry g = geometry(p, node);
   if (node.attrs.has("stream") && g.depthwise_by_columns()) return std::nullopt;
+  const target::StreamFormat* format = strip_format(node, g, target);
+  if (format != nullptr && strips_by_columns(g, *format)) return std::nullopt;
   return kernel(p, node, target, g);
 }
 

@@ -114,36 +114,6 @@ void conv_load_group(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t 
   for (int32_t i = 0; i < pixels; ++i, ix += s.stride_w) conv_load<Isa>(s, l, ix, i, pixels);
 }
 
-// The same for windows that share columns: each column once.
-template <class Isa>
-void conv_load_columns(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t pixels) {
-  const int32_t count = pixels + s.kernel_w - 1;
-  const int32_t first = clamp(-ix, 0, count);
-  const int32_t end = clamp(s.in_w - ix, first, count);
-  for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
-    const int8_t* const row = l.rows[ky];
-    const int32_t begin = row == nullptr ? count : first;
-    for (int32_t c = 0; c < begin; ++c) Isa::load_columns(l.extra, 1, s.ins, ky, c, l.buffer);
-    if (row == nullptr) continue;
-    Isa::load_columns(row + (ix + first) * s.ins, end - first, s.ins, ky, first, l.buffer);
-    for (int32_t c = end; c < count; ++c) Isa::load_columns(l.extra, 1, s.ins, ky, c, l.buffer);
-  }
-}
-
-// Loads and multiplies the windows of `pixels` neighbours.
-template <class Isa>
-void conv_group(const ConvShape& s, const ConvLoad& l, const Output& out, const int32_t* weights, int32_t ix,
-                int32_t pixels, int8_t* const* results) {
-  if constexpr (Isa::kSharesColumns) {
-    if (s.columns) {
-      conv_load_columns<Isa>(s, l, ix, pixels);
-      return Isa::gemm_columns(weights, out, s.window_bytes, pixels, l.buffer, results);
-    }
-  }
-  conv_load_group<Isa>(s, l, ix, pixels);
-  Isa::gemm(weights, out, s.window_bytes, pixels, l.buffer, results);
-}
-
 // scratch_at, aligned to 4: the windows of Isa::stream_pixels() pixels as the Isa's microkernel reads them. extra_at:
 // what ConvLoad calls extra. kMaxRows: kernel_h or more.
 template <class Isa, int32_t kMaxRows>
@@ -177,7 +147,8 @@ struct Conv2dStream {
         const int32_t pixels = left < most ? left : most;
         int8_t* results[Isa::kStreamPixels];
         for (int32_t i = 0; i < pixels; ++i, pixel += s.outs) results[i] = pixel;
-        conv_group<Isa>(s, load, out, weights, ix, pixels, results);
+        conv_load_group<Isa>(s, load, ix, pixels);
+        Isa::gemm(weights, out, s.window_bytes, pixels, load.buffer, results);
         ix += pixels * s.stride_w;
       }
     }

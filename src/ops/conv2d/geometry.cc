@@ -54,8 +54,9 @@ bool shares_columns(const Geometry& g, const target::StreamFormat& format) {
          g.ins % 16 == 0 && g.kernel_h * g.ins > 16;
 }
 
-Geometry as_rows_run(Geometry g) {
-  if (!g.depthwise_by_columns()) return g;
+namespace {
+
+Geometry transposed(Geometry g) {
   std::swap(g.in_h, g.in_w);
   std::swap(g.out_h, g.out_w);
   std::swap(g.kernel_h, g.kernel_w);
@@ -65,6 +66,33 @@ Geometry as_rows_run(Geometry g) {
   std::swap(g.dilation_h, g.dilation_w);
   return g;
 }
+
+}  // namespace
+
+bool runs_without_gaps(const Geometry& g, const target::StreamFormat& format) {
+  return format.run_windows > 0 && g.kernel_h == 1 && g.rows_are_contiguous() && !g.pads();
+}
+
+bool makes_strips(const Geometry& g, const target::StreamFormat& format) {
+  return g.groups == 1 && g.ins <= format.strip_channels && g.dilation_h == 1 && g.dilation_w == 1 &&
+         !runs_without_gaps(g, format);
+}
+
+bool strips_by_columns(const Geometry& g, const target::StreamFormat& format) {
+  const auto groups = [&](int64_t windows) { return (windows + format.run_windows - 1) / format.run_windows; };
+  return makes_strips(g, format) && g.batch == 1 && 4 * g.out_w * groups(g.out_h) <= 3 * g.out_h * groups(g.out_w);
+}
+
+Geometry as_strips_run(const Geometry& g, const target::StreamFormat& format) {
+  return strips_by_columns(g, format) ? transposed(g) : g;
+}
+
+int64_t window_place(const Geometry& g, const target::StreamFormat& format, int64_t i, int64_t ky, int64_t kx) {
+  const bool column_first = makes_strips(g, format) && !strips_by_columns(g, format);
+  return (column_first ? kx * g.kernel_h + ky : ky * g.kernel_w + kx) * g.group_ins() + i;
+}
+
+Geometry as_rows_run(Geometry g) { return g.depthwise_by_columns() ? transposed(g) : g; }
 
 target::DepthwiseKernel depthwise_kernel(const Geometry& g) {
   const Geometry rows = as_rows_run(g);

@@ -54,6 +54,18 @@ std::vector<Touch> depthwise_touches(const Geometry& image, int64_t block, std::
   return all;
 }
 
+// Column by column: the columns under the windows, then one of results.
+std::vector<Touch> strip_touches_by_columns(const Geometry& g) {
+  std::vector<Touch> all;
+  for (int64_t ox = 0; ox < g.out_w; ++ox) {
+    const int64_t first = ox * g.stride_w - g.left;
+    for (int64_t ix = std::max<int64_t>(first, 0); ix < std::min(first + g.kernel_w, g.in_w); ++ix)
+      add_pixels(g, true, false, 0, ix, 0, g.ins, ox, all);
+    add_pixels(g, true, true, 0, ox, 0, g.outs, ox, all);
+  }
+  return all;
+}
+
 }  // namespace
 
 // Pixel by pixel. A matrix stream's kernel loads the windows before it writes the channels, of a few pixels at once:
@@ -62,8 +74,10 @@ std::vector<Touch> touches(const Program& p, const Node& node, const target::Tar
                            std::optional<int64_t> row) {
   const Geometry g = row ? geometry(p, node) : flattened(geometry(p, node));
   const bool loads_first = node.attrs.has("stream");
+  const target::StreamFormat* format = loads_first ? target::stream_format(target.isa) : nullptr;
   if (loads_first && g.depthwise())
-    return depthwise_touches(g, target::stream_format(target.isa)->depthwise_blocks(depthwise_kernel(g)).channels, row);
+    return depthwise_touches(g, format->depthwise_blocks(depthwise_kernel(g)).channels, row);
+  if (loads_first && strips_by_columns(g, *format)) return strip_touches_by_columns(g);
   const int64_t passes = loads_first ? g.groups : 1;
   const int64_t outs = g.outs / passes;
   std::vector<Touch> all;

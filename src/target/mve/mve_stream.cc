@@ -126,10 +126,8 @@ Matrix unpack_pixels(const int32_t* words, int64_t outs, int64_t ins) {
 
 // ---- columns
 
-int64_t columns_buffer_bytes(int64_t ins, int64_t outs, int64_t pixels) {
-  const bool whole = pixels % mve::kPixels == 0 && outs % mve::kQuad == 0;
-  return mve::columns_bytes(static_cast<int32_t>(ins)) +
-         (whole ? 0 : mve::kPixels * mve::round_up(static_cast<int32_t>(outs), mve::kQuad));
+int64_t columns_buffer_bytes(int64_t ins, int64_t outs, int64_t) {
+  return mve::columns_bytes(static_cast<int32_t>(ins)) + mve::staging_bytes(static_cast<int32_t>(outs));
 }
 
 // Calls weights(second of a pair, k) for each 16 weights of a pair, in the order of the stream.
@@ -348,9 +346,9 @@ Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
 
 }  // namespace
 
-const StreamFormat kMveStreams = {buffer_bytes,     pack_pixels,          unpack_pixels,  rows_buffer_bytes,
-                                  pack_rows,        unpack_rows,          pack_depthwise, unpack_depthwise,
-                                  depthwise_blocks, columns_buffer_bytes, pack_columns,   unpack_columns,
-                                  /*load_unit=*/1};
+const StreamFormat kMveStreams = {buffer_bytes,     pack_pixels,          unpack_pixels,      rows_buffer_bytes,
+                                  pack_rows,        unpack_rows,          pack_depthwise,     unpack_depthwise,
+                                  depthwise_blocks, columns_buffer_bytes, pack_columns,       unpack_columns,
+                                  /*load_unit=*/1,  mve::kPixels,         mve::kStripChannels};
 
 }  // namespace fold8::target
