@@ -3,9 +3,10 @@
 // Patches: kernels up to 3x3 whose columns are neighbours, one or two columns a step. A planar row has for each four
 // columns, for each channel of the block, a word of four columns. For one channel four such rows are interleaved into
 // words of one column by four rows, so that 16 bytes from any column on are a patch of 4x4, and VMLADAV by a kernel
-// in one of its corners is an output. Where rows are neighbours too, two output rows are made together. The stream has
-// a record of eight words for each output channel: 0, three words of one kernel column each (a byte for each row, zeros
-// beyond the kernel), 0, kernel sum, multiplier, -shift.
+// in one of its corners is an output. Where rows are neighbours too, two output rows are made together. Pixels begin at
+// a word, a few columns of padding late where padding is no multiple of four. The stream has a record of eight words
+// for each output channel: 0, three words of one kernel column each (a byte for each row, zeros beyond the kernel), 0,
+// kernel sum, multiplier, -shift.
 //
 // Lanes: any other kernel, eight channels at a time. A planar row has the block's eight bytes of each column. The
 // stream holds for each block: kernel sums of the even, then of the odd channels; for each tap eight weights as bytes,
@@ -35,15 +36,18 @@ constexpr bool makes_pairs(bool patches, int32_t stride, int32_t pixel_out, int3
 // A wide row costs scratch, a narrow one time for each block.
 constexpr int32_t depthwise_channels(bool patches, int32_t columns) { return patches && columns <= 16 ? 16 : 8; }
 
-// Patches: planar rows and the row of words are read 16 columns at a time. 32: what the interleaving of the last four
-// columns of eight channels writes beyond them. 8: columns that patches beyond the last result read. The loop's
-// arguments lie before the row of words: they would take much of the stack.
+// Patches: columns before the first, so that pixels behind `left` columns of padding begin at a word.
+constexpr int32_t columns_before(int32_t left) { return (4 - left % 4) % 4; }
+
+// Planar rows and the row of words are read 16 columns at a time; up to 3 lie before the first. 32: what the
+// interleaving of the last four columns of eight channels writes beyond them. 8: columns that patches beyond the last
+// result read. The loop's arguments lie before the row of words: they would take much of the stack.
 constexpr int32_t planar_row_bytes(int32_t columns) {
-  return round_up(columns, 16) * depthwise_channels(true, columns) + 32;
+  return round_up(columns + 3, 16) * depthwise_channels(true, columns) + 32;
 }
-inline constexpr int32_t kPatchArgumentBytes = 100;
+inline constexpr int32_t kPatchArgumentBytes = 104;
 constexpr int32_t depthwise_work_bytes(int32_t columns) {
-  return kPatchArgumentBytes + 4 * (round_up(columns, 16) + 8);
+  return kPatchArgumentBytes + 4 * (round_up(columns + 3, 16) + 8);
 }
 inline constexpr int32_t kPatchWords = 8;
 

@@ -192,6 +192,13 @@ struct Mve : V7m {
   }
   static constexpr int32_t planar_row_bytes(int32_t columns) { return mve::planar_row_bytes(columns); }
 
+  // Planar rows hold padding where pixels will not come.
+  static void depthwise_begin(const PlanarShape& p, int8_t* planar, int32_t planar_bytes, int8_t* work) {
+    if (!makes_patches(p)) return;
+    fill(planar, p.zero, planar_bytes);
+    reinterpret_cast<mve::PatchArguments*>(work)->made = 0;
+  }
+
   static void planar(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* to) {
     if (makes_patches(p)) {
       planar_words(p, x, channels, to);
@@ -292,71 +299,67 @@ struct Mve : V7m {
     return mve::makes_patches(p.kernel_h, p.kernel_w, p.stride, p.dilation, p.pixel_out);
   }
 
-  // Where a planar row has column i of its first channel; words of four columns.
-  static int8_t* planar_column(int8_t* row, int32_t i, int32_t words) { return row + i / 4 * (4 * words) + i % 4; }
-
   [[gnu::noinline]] static void planar_words(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* row) {
     const int32_t words = mve::depthwise_channels(true, p.columns);
-    const int8x16_t padding = vdupq_n_s8(static_cast<int8_t>(p.zero));
-    if (x == nullptr) {
-      for (int8_t* end = row + words * mve::round_up(p.columns, 4); row < end; row += 16) vst1q_s8(row, padding);
-      return;
+    const int32_t before = p.left + mve::columns_before(p.left);
+    if (x == nullptr) return fill(row, p.zero, words * mve::round_up(before + p.inside, 4));
+    const mve_pred16_t loaded = vctp8q(static_cast<uint32_t>(channels));
+    row += before * words;
+    const int32_t groups = p.inside / 4;
+    if (groups > 0) {
+      const mve::PlanarArguments arguments = {x, p.pixel_in, row, 4 * words, groups, loaded};
+      mve::planar_groups_asm(&arguments);
+      row += groups * 4 * words;
+      x += groups * 4 * p.pixel_in;
+      if (words == 8) fill(row, p.zero, 32);  // where channels were written that a block of eight lacks
     }
     const mve_pred16_t stored = vctp8q(static_cast<uint32_t>(words));
-    const mve_pred16_t loaded = vctp8q(static_cast<uint32_t>(channels));
     const uint8x16_t offsets = vidupq_n_u8(0, 4);
-    const int32_t end = p.left + p.inside;
-    int32_t i = 0;
-    for (; i < p.left; ++i) vstrbq_scatter_offset_p_s8(planar_column(row, i, words), offsets, padding, stored);
-    const auto pixels_up_to = [&](int32_t stop) {
-      for (; i < stop; ++i, x += p.pixel_in)
-        vstrbq_scatter_offset_p_s8(planar_column(row, i, words), offsets, vldrbq_z_s8(x, loaded), stored);
-    };
-    const int32_t whole = mve::round_up(p.left, 4);  // the first column of words that hold pixels alone
-    pixels_up_to(whole < end ? whole : end);
-    const int32_t groups = (end - i) / 4;
-    if (groups > 0) {
-      const mve::PlanarArguments arguments = {x, p.pixel_in, planar_column(row, i, words), 4 * words, groups, loaded};
-      mve::planar_groups_asm(&arguments);
-      i += 4 * groups;
-      x += 4 * groups * p.pixel_in;
-    }
-    pixels_up_to(end);
-    for (; i < p.columns; ++i) vstrbq_scatter_offset_p_s8(planar_column(row, i, words), offsets, padding, stored);
+    for (int32_t i = p.inside % 4; i > 0; --i, x += p.pixel_in, ++row)
+      vstrbq_scatter_offset_p_s8(row, offsets, vldrbq_z_s8(x, loaded), stored);
+  }
+
+  // Arguments of the loop that are the same for all rows of a layer, made `rows` at a time.
+  static void set_patch_arguments(mve::PatchArguments& a, const PlanarShape& p, const Output& out, int32_t rows,
+                                  int8_t* work) {
+    static constexpr uint16_t kPairColumns[] = {0, 2, 1, 3, 0, 2, 1, 3};
+    static constexpr uint16_t kPairRows[] = {0, 0, 0, 0, 1, 1, 1, 1};
+    static constexpr uint16_t kRowColumns[] = {0, 4, 1, 5, 2, 6, 3, 7};
+    const int32_t before = mve::columns_before(p.left);
+    const int32_t unit = rows == 2 ? 4 : 8;  // columns
+    const uint16x8_t columns = vld1q_u16(rows == 2 ? kPairColumns : kRowColumns);
+    uint16x8_t results = vmulq_n_u16(columns, static_cast<uint16_t>(p.pixel_out));
+    if (rows == 2) results = vaddq_u16(results, vmulq_n_u16(vld1q_u16(kPairRows), static_cast<uint16_t>(p.row_out)));
+    vst1q_u16(a.results, results);
+    a.channel_bytes = p.channel_out;
+    a.work = work;
+    a.vectors = mve::vectors(before + p.columns);
+    a.vector_bytes = 16 * mve::depthwise_channels(true, p.columns);
+    a.first = work + 4 * before;
+    a.units = rows == 2 ? (p.outputs - 1) / 4 : (p.outputs - 1) / 8;
+    const int32_t last = p.outputs - a.units * unit;
+    a.last_is_half = last <= unit / 2 ? 1 : 0;
+    a.last_lanes = vcmphiq_u16(vdupq_n_u16(static_cast<uint16_t>(last)), columns);
+    a.zero = out.zero;
+    a.unit_bytes = unit * p.pixel_out;
+    a.made = rows;
   }
 
   [[gnu::noinline]] static const int32_t* depthwise_patches(const PlanarShape& p, const Output& out,
                                                             const int32_t* stream, int32_t channels, int32_t rows,
                                                             const int8_t* planar, const int32_t* places, int8_t* work,
                                                             int8_t* y) {
-    static constexpr uint16_t kPairColumns[] = {0, 2, 1, 3, 0, 2, 1, 3};
-    static constexpr uint16_t kPairRows[] = {0, 0, 0, 0, 1, 1, 1, 1};
-    static constexpr uint16_t kRowColumns[] = {0, 4, 1, 5, 2, 6, 3, 7};
-    const bool pairs = p.stride == 1;
-    const int32_t unit = pairs ? 4 : 8;  // columns
-    const uint16x8_t columns = vld1q_u16(pairs ? kPairColumns : kRowColumns);
     mve::PatchArguments& a = *reinterpret_cast<mve::PatchArguments*>(work);
+    if (a.made != rows) set_patch_arguments(a, p, out, rows, work + mve::kPatchArgumentBytes);
     for (int32_t i = 0; i < 4; ++i) a.rows[i] = planar + places[i < p.kernel_h + rows - 1 ? i : 0];
     const int32_t words = mve::depthwise_channels(true, p.columns);
     vst1q_u32(a.columns, vmulq_n_u32(vidupq_n_u32(0, 1), static_cast<uint32_t>(4 * words)));
-    uint16x8_t results = vmulq_n_u16(columns, static_cast<uint16_t>(p.pixel_out));
-    if (rows == 2) results = vaddq_u16(results, vmulq_n_u16(vld1q_u16(kPairRows), static_cast<uint16_t>(p.row_out)));
-    vst1q_u16(a.results, results);
     a.y = y;
     a.stream = stream;
     a.stream_end = stream + channels * mve::kPatchWords;
-    a.work = work + mve::kPatchArgumentBytes;
-    a.vectors = mve::vectors(p.columns);
-    a.vector_bytes = 16 * words;
-    a.units = (p.outputs - 1) / unit;
-    a.unit_bytes = unit * p.pixel_out;
-    const int32_t last = p.outputs - a.units * unit;
-    a.lanes = pairs && rows == 1 ? 0x00ff : 0xffff;
-    a.last_lanes = a.lanes & vcmphiq_u16(vdupq_n_u16(static_cast<uint16_t>(last)), columns);
-    a.last_is_half = last <= unit / 2 ? 1 : 0;
-    a.channel_bytes = p.channel_out;
-    a.zero = out.zero;
-    if (pairs) {
+    if (rows == 2) {
+      mve::patches_pair_asm(&a);
+    } else if (p.stride == 1) {
       mve::patches_stride_1_asm(&a);
     } else {
       mve::patches_stride_2_asm(&a);

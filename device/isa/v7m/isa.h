@@ -29,6 +29,10 @@ struct V7m {
 
   static void copy(int8_t* to, const int8_t* from, int32_t bytes) { copy_bytes<true>(to, from, bytes); }
 
+  // Before the first planar row of a layer.
+  static void depthwise_begin(const PlanarShape& /*p*/, int8_t* /*planar*/, int32_t /*planar_bytes*/,
+                              int8_t* /*work*/) {}
+
   // Whether there is depthwise_pair(), which makes two rows together of the shapes that makes_pairs() says.
   static constexpr bool kMakesPairs = false;
 

@@ -79,25 +79,35 @@ inline int32_t depthwise_channels_from(const DepthwiseShape& s, int32_t c, int32
   return s.ins - c < block ? s.ins - c : block;
 }
 
-// All rows of one block of channels: x, y at its first channel. The ring has a slot for each row from the first to the
-// last that windows of rows made together see; padding enters it like any row. When the last is in, the slot to come
-// holds the first.
+// How rows go through the ring: it has a slot for each row from the first to the last that windows of rows made
+// together see.
+struct DepthwiseRing {
+  int32_t together, window_rows, slots;
+};
+
 template <class Isa>
-const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p, const Output& out, const int8_t* x,
-                               const int32_t* stream, int32_t channels, int8_t* scratch_bytes, int8_t* y) {
+DepthwiseRing depthwise_ring(const DepthwiseShape& s, const PlanarShape& p) {
   const int32_t together = depthwise_together<Isa>(s, p);
   const int32_t window_rows = p.kernel_h + together - 1;
-  const int32_t slots = (window_rows - 1) * s.dilation_h + 1;
-  const DepthwiseScratch<Isa> scratch(p, scratch_bytes, slots, window_rows);
-  const int32_t ring_bytes = slots * scratch.row_bytes;
+  return {together, window_rows, (window_rows - 1) * s.dilation_h + 1};
+}
+
+// All rows of one block of channels: x, y at its first channel. Padding enters the ring like any row. When the last row
+// is in, the slot to come holds the first.
+template <class Isa>
+const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p, const Output& out, const int8_t* x,
+                               const int32_t* stream, int32_t channels, const DepthwiseRing& ring,
+                               const DepthwiseScratch<Isa>& scratch, int8_t* y) {
+  const int32_t together = ring.together;
+  const int32_t ring_bytes = ring.slots * scratch.row_bytes;
   const int32_t step = s.dilation_h * scratch.row_bytes;  // from a row of the window to the next
-  int32_t* const places_end = scratch.places + window_rows;
+  int32_t* const places_end = scratch.places + ring.window_rows;
   const int32_t* end = stream;
   int32_t place = 0;
   int32_t next = -s.pad_top;  // input row to load
   int32_t first = -s.pad_top;
   for (int32_t left = s.out_h; left > 0; left -= together, first += together * s.stride_h, y += together * p.row_out) {
-    for (next = next < first ? first : next; next < first + slots; ++next) {
+    for (next = next < first ? first : next; next < first + ring.slots; ++next) {
       const bool inside = next >= 0 && next < s.in_h;
       Isa::planar(p, inside ? x + next * s.row_in : nullptr, channels, scratch.planar + place);
       place = place + scratch.row_bytes == ring_bytes ? 0 : place + scratch.row_bytes;
@@ -125,12 +135,15 @@ struct DepthwiseStream {
 
   template <class Memory>
   void run(Memory memory) const {
+    const DepthwiseRing ring = depthwise_ring<Isa>(s, p);
+    const DepthwiseScratch<Isa> scratch(p, at<int8_t>(memory, scratch_at), ring.slots, ring.window_rows);
+    Isa::depthwise_begin(p, scratch.planar, ring.slots * scratch.row_bytes, scratch.work);
     const int32_t channels_at_once = Isa::depthwise_channels(p);
     for (int32_t image = 0; image < s.batch; ++image) {
       const int32_t* block = stream;
       for (int32_t c = 0; c < s.ins; c += channels_at_once)
         block = depthwise_block<Isa>(s, p, out, x.row(memory, image, 0) + c, block,
-                                     depthwise_channels_from(s, c, channels_at_once), at<int8_t>(memory, scratch_at),
+                                     depthwise_channels_from(s, c, channels_at_once), ring, scratch,
                                      y.row(memory, image, 0) + c * s.multiplier);
     }
   }
@@ -139,6 +152,7 @@ struct DepthwiseStream {
   template <class Memory>
   void row(Memory memory, int32_t image, int32_t oy) const {
     const DepthwiseScratch<Isa> scratch(p, at<int8_t>(memory, scratch_at), p.kernel_h, p.kernel_h);
+    Isa::depthwise_begin(p, scratch.planar, p.kernel_h * scratch.row_bytes, scratch.work);
     const int32_t channels_at_once = Isa::depthwise_channels(p);
     const int32_t* block = stream;
     for (int32_t c = 0; c < s.ins; c += channels_at_once) {
