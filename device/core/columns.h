@@ -9,10 +9,10 @@ inline namespace v0_1 {
 
 struct ColumnsRow {
   const int8_t* const* rows;  // under each row of the windows; null outside the image
-  const int8_t* padding;      // a pixel of zero points
   int32_t kernel_h, in_w, ins;
   int32_t pad_left;  // columns of the first window that lie before the image
   int32_t windows;
+  int32_t zero;  // what padding holds
 };
 
 }  // namespace v0_1

@@ -26,16 +26,17 @@ struct PixelsArguments {
   int32_t step;           // ... of the next
   int32_t vectors;        // of 16 k: of a window, or of a column
   int32_t pixels;         // results of others are not stored
-  int8_t* windows;        // for each 64 k: 64 bytes of each of the four windows; or columns, for each 16 k of a column
+  int8_t* windows;        // for each 64 k: 64 bytes of each of the four windows; or columns, in a plane for each 16 k
   int32_t zero;
   const int32_t* stream_end;
+  int32_t plane;  // bytes from one plane of columns to the next
 };
 
 // saved: the last vector register that the loop changes, as d. r1: stream, r4: vectors, r7: windows, r9: zero, r11: the
 // stream's end, `at`: addresses of the results before the quad's, vpr: pixels.
 #define F8K_PIXELS_BEGIN(saved, at) \
   ".syntax unified\n push {r4-r11, lr}\n vpush {d8-" saved "}\n ldm r0, {r1, r2, r3, r4, r5, r7, r9, r11}\n" \
-  "vctp.32 r5\n subs r2, #4\n movs r0, #0\n vidup.u32 " at ", r0, #1\n vmul.i32 " at ", " at ", r3\n" \
+  "vctp.32 r5\n subs r2, #4\n movs r6, #0\n vidup.u32 " at ", r6, #1\n vmul.i32 " at ", " at ", r3\n" \
   "vadd.i32 " at ", " at ", r2\n"
 
 #define F8K_WEIGHTS "vldrw.u32 q0, [r1], #16\n vldrw.u32 q1, [r1], #16\n"
@@ -122,7 +123,8 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
 #undef F8K_VECTOR
 
 // Windows three columns wide, side by side: six columns, of which each is loaded once. Weights of both channels and the
-// three columns stay in q0 to q5 for 16 k of a column; results of the first pair wait on the stack. r5: end of columns.
+// three columns stay in q0 to q5 for 16 k of a column; results of the first pair wait on the stack, before the address of
+// the first plane. r5: the last plane's end, r7: bytes from a plane's sixth column to the next.
 #define F8K_TAP(mac, first, second, a, b) mac " " first ", " a ", q6\n" mac " " second ", " b ", q6\n"
 #define F8K_TAP_0(mac, first, second) F8K_TAP(mac, first, second, "q0", "q3")
 #define F8K_TAP_1(first, second) F8K_TAP("vmladava.s8", first, second, "q1", "q4")
@@ -136,15 +138,15 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
   F8K_COLUMN F8K_TAP_0(mac, "r4", "r12") F8K_TAP_1("r2", "r10") F8K_TAP_2("r0", "r8") \
   F8K_COLUMN F8K_TAP_0(mac, "r6", "lr") F8K_TAP_1("r4", "r12") F8K_TAP_2("r2", "r10") \
   F8K_COLUMN F8K_TAP_1("r6", "lr") F8K_TAP_2("r4", "r12") \
-  F8K_COLUMN F8K_TAP_2("r6", "lr")
+  F8K_COLUMN F8K_TAP_2("r6", "lr") "add r3, r7\n"
 #define F8K_ALL_COLUMNS(loop) \
-  "mov r3, r7\n" F8K_COLUMNS("vmladav.s8") loop ":\n" F8K_COLUMNS("vmladava.s8") "cmp r3, r5\n bne.w " loop "b\n"
+  "ldr r3, [sp, #16]\n" F8K_COLUMNS("vmladav.s8") loop ":\n" F8K_COLUMNS("vmladava.s8") "cmp r3, r5\n bne.w " loop "b\n"
 [[gnu::naked, gnu::noinline]] inline void gemm_columns_asm(const PixelsArguments* /*arguments*/) {
   asm volatile(F8K_PIXELS_BEGIN("d15", "q7")
-               "movs r2, #96\n mla r5, r4, r2, r7\n sub sp, #16\n"  // six columns of 16 bytes
+               "ldr r2, [r0, #32]\n mla r5, r4, r2, r7\n push {r7}\n sub sp, #16\n sub r7, r2, #96\n"
                "1:\n" F8K_ALL_COLUMNS("2") F8K_SCALE("q2", "q5") "vstrw.32 q5, [sp]\n"
                F8K_ALL_COLUMNS("3") F8K_SCALE("q2", "q4") "vldrw.u32 q5, [sp]\n"
-               F8K_STORE("q5", "q4", "q7") "bne.w 1b\n add sp, #16\n" F8K_POP("d15"));
+               F8K_STORE("q5", "q4", "q7") "bne.w 1b\n add sp, #20\n" F8K_POP("d15"));
 }
 #undef F8K_ALL_COLUMNS
 #undef F8K_COLUMNS

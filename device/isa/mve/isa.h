@@ -81,11 +81,13 @@ struct Mve : V7m {
   // load() for `pixels` windows that are `step` bytes apart.
   [[gnu::noinline]] static void load_run(const int8_t* x, int32_t step, int32_t bytes, int32_t at, int32_t pixels,
                                          uint32_t* buffer) {
-    if (at % mve::kChunk + bytes > mve::kChunk) {
-      for (int32_t p = 0; p < pixels; ++p, x += step) load(x, bytes, at, p, pixels, buffer);
-    } else {
-      int8_t* to = reinterpret_cast<int8_t*>(buffer) + mve::place_in_windows(0, at);
-      for (int32_t p = 0; p < pixels; ++p, x += step, to += mve::kChunk) copy(to, x, bytes);
+    while (bytes > 0) {
+      const int32_t room = mve::kChunk - at % mve::kChunk;
+      const int32_t now = bytes < room ? bytes : room;
+      load_four(x, step, pixels, now, reinterpret_cast<int8_t*>(buffer) + mve::place_in_windows(0, at));
+      x += now;
+      at += now;
+      bytes -= now;
     }
   }
 
@@ -95,7 +97,7 @@ struct Mve : V7m {
                    int8_t* const* y) {
     mve::PixelsArguments arguments = pixels_arguments(stream, out, mve::vectors(ins), buffer);
     arguments.pixels = pixels;
-    multiply<mve::gemm_pixels>(arguments, stream[1], mve::window_bytes(ins), y[0],
+    multiply<mve::gemm_pixels>(arguments, stream[1], arguments.windows + mve::window_bytes(ins), y[0],
                                pixels > 1 ? static_cast<int32_t>(y[1] - y[0]) : 0);
   }
 
@@ -105,23 +107,33 @@ struct Mve : V7m {
     mve::PixelsArguments arguments = pixels_arguments(stream, out, mve::vectors(ins), buffer);
     for (; windows > 0; windows -= kStreamPixels, x += kStreamPixels * step_x, y += kStreamPixels * step_y) {
       arguments.pixels = windows < kStreamPixels ? windows : kStreamPixels;
-      load_four(x, step_x, windows, ins, arguments.windows);
-      multiply<mve::gemm_pixels>(arguments, stream[1], mve::window_bytes(ins), y, step_y);
+      if (ins <= mve::kChunk) {
+        load_four(x, step_x, windows, ins, arguments.windows);
+      } else {
+        load_run(x, step_x, ins, 0, windows, buffer);
+      }
+      multiply<mve::gemm_pixels>(arguments, stream[1], arguments.windows + mve::window_bytes(ins), y, step_y);
     }
   }
 
-  // A row of windows that share columns, of `ins` channels, a multiple of 16, to pixels of all channels side by side.
-  // buffer: columns_bytes(), then staging_bytes().
+  // A row of windows that share columns, of `ins` channels, a multiple of 16, to pixels of all channels side by side:
+  // some windows at once. buffer: planes_bytes(), then staging_bytes().
   static void gemm_columns_row(const int32_t* stream, const Output& out, const ColumnsRow& r, uint32_t* buffer,
                                int8_t* y) {
     const int32_t outs = stream[1];
     mve::PixelsArguments arguments = pixels_arguments(stream, out, r.kernel_h * r.ins / 16, buffer);
-    int32_t ix = -r.pad_left;
-    for (int32_t windows = r.windows; windows > 0; windows -= kStreamPixels, ix += kStreamPixels) {
-      arguments.pixels = windows < kStreamPixels ? windows : kStreamPixels;
-      load_columns(r, ix, arguments.pixels + 2, arguments.windows);
-      multiply<mve::gemm_columns>(arguments, outs, mve::columns_bytes(3 * r.kernel_h * r.ins), y, outs);
-      y += kStreamPixels * outs;
+    arguments.plane = mve::plane_bytes(r.windows);
+    int8_t* const planes = arguments.windows;
+    int8_t* const staging = planes + arguments.vectors * arguments.plane;
+    for (int32_t done = 0; done < r.windows; done += mve::kColumnWindows) {
+      const int32_t left = r.windows - done;
+      const int32_t windows = left < mve::kColumnWindows ? left : mve::kColumnWindows;
+      load_planes(r, done - r.pad_left, windows + 2, arguments.plane, planes);
+      for (int32_t i = 0; i < windows; i += kStreamPixels, y += kStreamPixels * outs) {
+        arguments.windows = planes + 16 * i;
+        arguments.pixels = windows - i < kStreamPixels ? windows - i : kStreamPixels;
+        multiply<mve::gemm_columns>(arguments, outs, staging, y, outs);
+      }
     }
   }
 
@@ -179,7 +191,15 @@ struct Mve : V7m {
     copy(y + outs - odd, last, odd);
   }
 
-  static void copy(int8_t* to, const int8_t* from, int32_t bytes) { copy_by<16>(to, from, bytes); }
+  static void copy(int8_t* to, const int8_t* from, int32_t bytes) {
+    asm volatile(
+        "wlstp.8 lr, %[bytes], 2f\n"
+        "1: vldrb.u8 q0, [%[from]], #16\n vstrb.8 q0, [%[to]], #16\n letp lr, 1b\n"
+        "2:\n"
+        : [to] "+r"(to), [from] "+r"(from)
+        : [bytes] "r"(bytes)
+        : "lr", "q0", "memory");
+  }
 
   // ---- depthwise over planar rows (isa/mve/depthwise.h)
 
@@ -219,80 +239,66 @@ struct Mve : V7m {
   }
 
  private:
-  // Copies bytes by blocks of 16, which start kStep apart at `to`.
-  template <int32_t kStep>
-  static void copy_by(int8_t* to, const int8_t* from, int32_t bytes) {
-    asm volatile(
-        "wlstp.8 lr, %[bytes], 2f\n"
-        "1: vldrb.u8 q0, [%[from]], #16\n vstrb.8 q0, [%[to]], %[step]\n letp lr, 1b\n"
-        "2:\n"
-        : [to] "+r"(to), [from] "+r"(from)
-        : [bytes] "r"(bytes), [step] "i"(kStep)
-        : "lr", "q0", "memory");
-  }
-
   static mve::PixelsArguments pixels_arguments(const int32_t* stream, const Output& out, int32_t vectors,
                                                uint32_t* buffer) {
     return {stream + mve::kPixelHeader, nullptr, 0, vectors, 0, reinterpret_cast<int8_t*>(buffer), out.zero,
-            stream + stream[0]};
+            stream + stream[0],         0};
   }
 
-  // Pixels of `outs` channels, `step` bytes apart at y. Unfinished quads go to rows behind the windows first.
+  // Pixels of `outs` channels, `step` bytes apart at y. Unfinished quads go to rows of their own first.
   template <void (*kGemm)(const mve::PixelsArguments&)>
-  static void multiply(mve::PixelsArguments& arguments, int32_t outs, int32_t window_bytes, int8_t* y, int32_t step) {
-    arguments.y = y;
-    arguments.step = step;
-    if (outs % mve::kQuad == 0) return kGemm(arguments);
-    arguments.y = arguments.windows + window_bytes;
-    arguments.step = mve::round_up(outs, mve::kQuad);
+  static void multiply(mve::PixelsArguments& arguments, int32_t outs, int8_t* staging, int8_t* y, int32_t step) {
+    const bool staged = outs % mve::kQuad != 0;
+    arguments.y = staged ? staging : y;
+    arguments.step = staged ? mve::round_up(outs, mve::kQuad) : step;
     kGemm(arguments);
-    for (int32_t i = 0; i < arguments.pixels; ++i) copy(y + i * step, arguments.y + i * arguments.step, outs);
+    for (int32_t i = 0; staged && i < arguments.pixels; ++i) copy(y + i * step, staging + i * arguments.step, outs);
   }
 
-  // Four windows of `bytes` bytes, `step` bytes apart, to their places in the buffer; for missing ones the first again.
+  // `bytes` bytes of four windows, `step` bytes apart, to their places in a chunk; for missing windows the first again.
   static void load_four(const int8_t* x, int32_t step, int32_t windows, int32_t bytes, int8_t* to) {
     const int8_t* b = windows > 1 ? x + step : x;
     const int8_t* c = windows > 2 ? x + 2 * step : x;
     const int8_t* d = windows > 3 ? x + 3 * step : x;
-    for (; bytes > 0; bytes -= mve::kChunk, to += (kStreamPixels - 1) * mve::kChunk) {
-      const int32_t now = bytes < mve::kChunk ? bytes : mve::kChunk;
-      asm volatile(
-          "wlstp.8 lr, %[bytes], 2f\n"
-          "1: vldrb.u8 q0, [%[a]], #16\n vldrb.u8 q1, [%[b]], #16\n vldrb.u8 q2, [%[c]], #16\n"
-          "vldrb.u8 q3, [%[d]], #16\n vstrw.32 q1, [%[to], #64]\n vstrw.32 q2, [%[to], #128]\n"
-          "vstrw.32 q3, [%[to], #192]\n vstrw.32 q0, [%[to]], #16\n letp lr, 1b\n"
-          "2:\n"
-          : [a] "+r"(x), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [to] "+r"(to)
-          : [bytes] "r"(now)
-          : "lr", "q0", "q1", "q2", "q3", "memory");
-    }
+    int8_t* last = to + 2 * mve::kChunk;
+    asm volatile(
+        "wlstp.8 lr, %[bytes], 2f\n"
+        "1: vldrb.u8 q0, [%[a]], #16\n vldrb.u8 q1, [%[b]], #16\n vldrb.u8 q2, [%[c]], #16\n"
+        "vldrb.u8 q3, [%[d]], #16\n vstrb.8 q1, [%[to], #64]\n vstrb.8 q3, [%[last], #64]\n"
+        "vstrb.8 q0, [%[to]], #16\n vstrb.8 q2, [%[last]], #16\n letp lr, 1b\n"
+        "2:\n"
+        : [a] "+r"(x), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [to] "+r"(to), [last] "+r"(last)
+        : [bytes] "r"(bytes)
+        : "lr", "q0", "q1", "q2", "q3", "memory");
   }
 
-  // The columns from ix on that a few windows see, padding included, one row of them after the other.
-  static void load_columns(const ColumnsRow& r, int32_t ix, int32_t count, int8_t* to) {
-    const bool inside = ix >= 0 && ix + count <= r.in_w;
-    for (int32_t ky = 0; ky < r.kernel_h; ++ky, to += mve::kColumns * r.ins) {
-      const int8_t* const row = r.rows[ky];
-      if (inside && row != nullptr) {
-        copy_columns(row + ix * r.ins, count, r.ins, to);
-      } else {
-        load_padded_columns(r, row, ix, count, to);
+  // `count` columns from ix on, padding included, one plane for each 16 channels of each row.
+  [[gnu::noinline]] static void load_planes(const ColumnsRow& r, int32_t ix, int32_t count, int32_t plane, int8_t* to) {
+    const int32_t first = clamp(-ix, 0, count);
+    const int32_t inside = clamp(r.in_w - ix, first, count) - first;
+    for (int32_t ky = 0; ky < r.kernel_h; ++ky)
+      for (int32_t c = 0; c < r.ins; c += 16, to += plane) {
+        const int8_t* const row = r.rows[ky];
+        if (row == nullptr) {
+          fill(to, r.zero, 16 * count);
+          continue;
+        }
+        fill(to, r.zero, 16 * first);
+        copy_column(row + (ix + first) * r.ins + c, inside, r.ins, to + 16 * first);
+        fill(to + 16 * (first + inside), r.zero, 16 * (count - first - inside));
       }
-    }
   }
 
-  [[gnu::noinline]] static void load_padded_columns(const ColumnsRow& r, const int8_t* row, int32_t ix, int32_t count,
-                                                    int8_t* to) {
-    const int32_t first = row == nullptr ? count : clamp(-ix, 0, count);
-    const int32_t end = clamp(r.in_w - ix, first, count);
-    for (int32_t c = 0; c < count; ++c, to += 16)
-      if (c < first || c >= end) copy_columns(r.padding, 1, r.ins, to);
-    if (first < end) copy_columns(row + (ix + first) * r.ins, end - first, r.ins, to + 16 * (first - count));
-  }
-
-  static void copy_columns(const int8_t* x, int32_t count, int32_t ins, int8_t* to) {
-    if (ins == 16) return copy(to, x, 16 * count);
-    for (; count > 0; --count, x += ins, to += 16) copy_by<16 * mve::kColumns>(to, x, ins);
+  // Copies `count` times 16 bytes, `step` apart at `from`.
+  static void copy_column(const int8_t* from, int32_t count, int32_t step, int8_t* to) {
+    if (step == 16) return copy(to, from, 16 * count);
+    asm volatile(
+        "wls lr, %[count], 2f\n"
+        "1: vldrb.u8 q0, [%[from]]\n add %[from], %[step]\n vstrb.8 q0, [%[to]], #16\n le lr, 1b\n"
+        "2:\n"
+        : [to] "+r"(to), [from] "+r"(from)
+        : [count] "r"(count), [step] "r"(step)
+        : "lr", "q0", "memory");
   }
 
   static bool makes_patches(const PlanarShape& p) {

@@ -46,10 +46,13 @@ constexpr int32_t place_in_windows(int32_t pixel, int32_t at) {
 }
 constexpr int32_t window_bytes(int32_t ins) { return kPixels * round_up(ins, kChunk); }
 
-// Scratch of the columns: for each row of the kernel and 16 channels 16 bytes of each column that four windows see;
-// then staging_bytes().
-inline constexpr int32_t kColumns = kPixels + 2;
-constexpr int32_t columns_bytes(int32_t ins) { return ins / 3 * kColumns; }
+// Scratch of the columns: for each row of the kernel and 16 channels a plane, 16 bytes of each column that some windows
+// see, side by side; then staging_bytes(). So many windows at once: more take scratch, fewer load more columns twice.
+inline constexpr int32_t kColumnWindows = 16;
+constexpr int32_t plane_bytes(int32_t windows) {
+  return 16 * (round_up(windows < kColumnWindows ? windows : kColumnWindows, kPixels) + 2);
+}
+constexpr int32_t planes_bytes(int32_t ins, int32_t windows) { return ins / 48 * plane_bytes(windows); }
 constexpr int32_t staging_bytes(int32_t outs) { return outs % kQuad == 0 ? 0 : kPixels * round_up(outs, kQuad); }
 
 }  // namespace mve

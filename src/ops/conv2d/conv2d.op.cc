@@ -391,7 +391,9 @@ int64_t scratch_bytes(const Program& p, const Node& node, const target::Target& 
   if (node.attrs.has("stream") && g.depthwise()) return depthwise_scratch_bytes(g, target);
   if (const target::StreamFormat* format = strip_format(node, g, target))
     return buffer_bytes(g, target) + strip_bytes(as_strips_run(g, *format));
-  if (node.attrs.has("stream")) return buffer_bytes(g, target) + WindowLoads(g, target).extra_bytes(g);
+  if (node.attrs.has("stream"))
+    return buffer_bytes(g, target) +
+           (shares_columns(g, *target::stream_format(target.isa)) ? 0 : WindowLoads(g, target).extra_bytes(g));
   if (g.depthwise()) return g.pads() ? g.ins : 0;
   return g.rows_are_contiguous() && !g.pads() ? 0 : g.window();
 }
@@ -520,15 +522,11 @@ KernelCall strip_kernel(const Program& p, const Node& node, const target::Stream
 // The kernel of windows that come as a stream's microkernel takes them best.
 void set_stream_kernel(KernelCall& call, const Geometry& g, const target::Target& target) {
   const target::StreamFormat& format = *target::stream_format(target.isa);
-  const char* const name = runs_without_gaps(g, format) ? "run" : shares_columns(g, format) ? "columns" : "stream";
-  call.header = fmt::format("ops/conv2d/conv2d_{}.kernel.h", name);
-  if (runs_without_gaps(g, format)) {
-    call.function = "f8k::Conv2dRun";
-    return;
-  }
-  call.function = shares_columns(g, format) ? "f8k::Conv2dColumns" : "f8k::Conv2dStream";
-  call.template_args = {max_rows(g, target)};
-  call.args.push_back(KernelScratch{buffer_bytes(g, target)});
+  const bool run = runs_without_gaps(g, format), columns = shares_columns(g, format);
+  call.function = run ? "f8k::Conv2dRun" : columns ? "f8k::Conv2dColumns" : "f8k::Conv2dStream";
+  call.header = fmt::format("ops/conv2d/conv2d_{}.kernel.h", run ? "run" : columns ? "columns" : "stream");
+  if (!run) call.template_args = {max_rows(g, target)};
+  if (!run && !columns) call.args.push_back(KernelScratch{buffer_bytes(g, target)});
 }
 
 // The kernel of this node over images of the sizes in `g`: its own, or flattened.

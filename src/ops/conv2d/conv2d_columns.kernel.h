@@ -9,8 +9,8 @@
 namespace f8k {
 inline namespace v0_1 {
 
-// buffer_at, aligned to 4: the columns of Isa::kStreamPixels windows as the Isa's microkernel reads them. padding_at: a
-// pixel of zero points. kMaxRows: kernel_h or more.
+// buffer_at, aligned to 4: the columns of a few windows as the Isa's microkernel reads them. kMaxRows: kernel_h or
+// more.
 template <class Isa, int32_t kMaxRows>
 struct Conv2dColumns {
   const ConvShape& s;
@@ -18,7 +18,6 @@ struct Conv2dColumns {
   Rows x;
   const int32_t* stream;
   int32_t buffer_at;
-  int32_t padding_at;
   Rows y;
 
   template <class Memory>
@@ -30,10 +29,8 @@ struct Conv2dColumns {
   void row(Memory memory, int32_t image, int32_t oy) const {
     const int8_t* rows[kMaxRows];
     conv_rows(s, x, memory, image, oy, rows);
-    int8_t* const padding = at<int8_t>(memory, padding_at);
-    fill_bytes(padding, s.input_zero, s.padding);
     int8_t* const to = y.row(memory, image, oy);
-    Isa::gemm_columns_row(stream, out, {rows, padding, s.kernel_h, s.in_w, s.ins, s.pad_left, s.out_w},
+    Isa::gemm_columns_row(stream, out, {rows, s.kernel_h, s.in_w, s.ins, s.pad_left, s.out_w, s.input_zero},
                           at<uint32_t>(memory, buffer_at), to);
     if (out.lo > -128 || out.hi < 127) clamp_elements<Isa>(s.out_w * s.outs, out.lo, out.hi, to, to);
   }

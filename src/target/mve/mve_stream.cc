@@ -126,8 +126,9 @@ Matrix unpack_pixels(const int32_t* words, int64_t outs, int64_t ins) {
 
 // ---- columns
 
-int64_t columns_buffer_bytes(int64_t ins, int64_t outs, int64_t) {
-  return mve::columns_bytes(static_cast<int32_t>(ins)) + mve::staging_bytes(static_cast<int32_t>(outs));
+int64_t columns_buffer_bytes(int64_t ins, int64_t outs, int64_t pixels) {
+  return mve::planes_bytes(static_cast<int32_t>(ins), static_cast<int32_t>(pixels)) +
+         mve::staging_bytes(static_cast<int32_t>(outs));
 }
 
 // Calls weights(second of a pair, k) for each 16 weights of a pair, in the order of the stream.
