@@ -88,10 +88,9 @@ struct StreamFormat {
   // Pieces of a window are loaded in multiples of so many bytes, to multiples of them.
   int64_t load_unit = 4;
   // Windows that the microkernel for rows of windows without gaps takes at a time (ops/conv2d/conv2d_run.kernel.h); 0
-  // where there is none. Input channels, at most, of convolutions whose windows come so from a strip
-  // (conv2d_strip.kernel.h).
+  // where there is none. Scratch, at most, for a strip from which windows with gaps come so (conv2d_strip.kernel.h).
   int64_t run_windows = 0;
-  int64_t strip_channels = 0;
+  int64_t strip_bytes = 0;
 };
 
 // The streams that the microkernels of `isa` read; null where they read none.

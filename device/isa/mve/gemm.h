@@ -124,7 +124,7 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
 
 // Windows three columns wide, side by side: six columns, of which each is loaded once. Weights of both channels and the
 // three columns stay in q0 to q5 for 16 k of a column; results of the first pair wait on the stack, before the address of
-// the first plane. r5: the last plane's end, r7: bytes from a plane's sixth column to the next.
+// the first plane. r5: the last plane's end, r7: bytes from a plane's sixth column to the next. Planes come by threes.
 #define F8K_TAP(mac, first, second, a, b) mac " " first ", " a ", q6\n" mac " " second ", " b ", q6\n"
 #define F8K_TAP_0(mac, first, second) F8K_TAP(mac, first, second, "q0", "q3")
 #define F8K_TAP_1(first, second) F8K_TAP("vmladava.s8", first, second, "q1", "q4")
@@ -139,16 +139,19 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
   F8K_COLUMN F8K_TAP_0(mac, "r6", "lr") F8K_TAP_1("r4", "r12") F8K_TAP_2("r2", "r10") \
   F8K_COLUMN F8K_TAP_1("r6", "lr") F8K_TAP_2("r4", "r12") \
   F8K_COLUMN F8K_TAP_2("r6", "lr") "add r3, r7\n"
-#define F8K_ALL_COLUMNS(loop) \
-  "ldr r3, [sp, #16]\n" F8K_COLUMNS("vmladav.s8") loop ":\n" F8K_COLUMNS("vmladava.s8") "cmp r3, r5\n bne.w " loop "b\n"
+#define F8K_THREE_PLANES(mac) F8K_COLUMNS(mac) F8K_COLUMNS("vmladava.s8") F8K_COLUMNS("vmladava.s8")
+#define F8K_ALL_COLUMNS(loop, end) \
+  "ldr r3, [sp, #16]\n" F8K_THREE_PLANES("vmladav.s8") "cmp r3, r5\n beq.w " end "f\n" \
+  loop ":\n" F8K_THREE_PLANES("vmladava.s8") "cmp r3, r5\n bne.w " loop "b\n" end ":\n"
 [[gnu::naked, gnu::noinline]] inline void gemm_columns_asm(const PixelsArguments* /*arguments*/) {
   asm volatile(F8K_PIXELS_BEGIN("d15", "q7")
                "ldr r2, [r0, #32]\n mla r5, r4, r2, r7\n push {r7}\n sub sp, #16\n sub r7, r2, #96\n"
-               "1:\n" F8K_ALL_COLUMNS("2") F8K_SCALE("q2", "q5") "vstrw.32 q5, [sp]\n"
-               F8K_ALL_COLUMNS("3") F8K_SCALE("q2", "q4") "vldrw.u32 q5, [sp]\n"
+               "1:\n" F8K_ALL_COLUMNS("2", "4") F8K_SCALE("q2", "q5") "vstrw.32 q5, [sp]\n"
+               F8K_ALL_COLUMNS("3", "5") F8K_SCALE("q2", "q4") "vldrw.u32 q5, [sp]\n"
                F8K_STORE("q5", "q4", "q7") "bne.w 1b\n add sp, #20\n" F8K_POP("d15"));
 }
 #undef F8K_ALL_COLUMNS
+#undef F8K_THREE_PLANES
 #undef F8K_COLUMNS
 #undef F8K_COLUMN
 #undef F8K_TAP_2

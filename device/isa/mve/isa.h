@@ -79,16 +79,8 @@ struct Mve : V7m {
   }
 
   // load() for `pixels` windows that are `step` bytes apart.
-  [[gnu::noinline]] static void load_run(const int8_t* x, int32_t step, int32_t bytes, int32_t at, int32_t pixels,
-                                         uint32_t* buffer) {
-    while (bytes > 0) {
-      const int32_t room = mve::kChunk - at % mve::kChunk;
-      const int32_t now = bytes < room ? bytes : room;
-      load_four(x, step, pixels, now, reinterpret_cast<int8_t*>(buffer) + mve::place_in_windows(0, at));
-      x += now;
-      at += now;
-      bytes -= now;
-    }
+  static void load_run(const int8_t* x, int32_t step, int32_t bytes, int32_t at, int32_t pixels, uint32_t* buffer) {
+    for (int32_t p = 0; p < pixels; ++p, x += step) load(x, bytes, at, p, pixels, buffer);
   }
 
   // Every channel of 1 to 4 pixels whose windows are in the buffer; y[i]: where pixel i's channels start, equally far
@@ -97,22 +89,18 @@ struct Mve : V7m {
                    int8_t* const* y) {
     mve::PixelsArguments arguments = pixels_arguments(stream, out, mve::vectors(ins), buffer);
     arguments.pixels = pixels;
-    multiply<mve::gemm_pixels>(arguments, stream[1], arguments.windows + mve::window_bytes(ins), y[0],
-                               pixels > 1 ? static_cast<int32_t>(y[1] - y[0]) : 0);
+    const int32_t step = pixels > 1 ? static_cast<int32_t>(y[1] - y[0]) : 0;
+    const bool staged = mve::staging_bytes(stream[1]) > 0;
+    multiply<mve::gemm_pixels>(arguments, {staged, stream[1], step, arguments.windows + mve::window_bytes(ins)}, y[0]);
   }
 
   // The same for a row of windows without gaps, step_x bytes apart at x, with results step_y apart.
-  [[gnu::noinline]] static void gemm_run(const int32_t* stream, const Output& out, int32_t ins, const int8_t* x,
-                                         int32_t step_x, int32_t windows, uint32_t* buffer, int8_t* y, int32_t step_y) {
-    mve::PixelsArguments arguments = pixels_arguments(stream, out, mve::vectors(ins), buffer);
-    for (; windows > 0; windows -= kStreamPixels, x += kStreamPixels * step_x, y += kStreamPixels * step_y) {
-      arguments.pixels = windows < kStreamPixels ? windows : kStreamPixels;
-      if (ins <= mve::kChunk) {
-        load_four(x, step_x, windows, ins, arguments.windows);
-      } else {
-        load_run(x, step_x, ins, 0, windows, buffer);
-      }
-      multiply<mve::gemm_pixels>(arguments, stream[1], arguments.windows + mve::window_bytes(ins), y, step_y);
+  static void gemm_run(const int32_t* stream, const Output& out, int32_t ins, const int8_t* x, int32_t step_x,
+                       int32_t windows, uint32_t* buffer, int8_t* y, int32_t step_y) {
+    if (mve::staging_bytes(stream[1]) == 0) {
+      gemm_run_by<false>(stream, out, ins, x, step_x, windows, buffer, y, step_y);
+    } else {
+      gemm_run_by<true>(stream, out, ins, x, step_x, windows, buffer, y, step_y);
     }
   }
 
@@ -120,19 +108,20 @@ struct Mve : V7m {
   // some windows at once. buffer: planes_bytes(), then staging_bytes().
   static void gemm_columns_row(const int32_t* stream, const Output& out, const ColumnsRow& r, uint32_t* buffer,
                                int8_t* y) {
-    const int32_t outs = stream[1];
     mve::PixelsArguments arguments = pixels_arguments(stream, out, r.kernel_h * r.ins / 16, buffer);
     arguments.plane = mve::plane_bytes(r.windows);
     int8_t* const planes = arguments.windows;
-    int8_t* const staging = planes + arguments.vectors * arguments.plane;
+    const int32_t outs = stream[1];
+    const Results results = {mve::staging_bytes(outs) > 0, outs, outs, planes + arguments.vectors * arguments.plane};
     for (int32_t done = 0; done < r.windows; done += mve::kColumnWindows) {
       const int32_t left = r.windows - done;
       const int32_t windows = left < mve::kColumnWindows ? left : mve::kColumnWindows;
       load_planes(r, done - r.pad_left, windows + 2, arguments.plane, planes);
-      for (int32_t i = 0; i < windows; i += kStreamPixels, y += kStreamPixels * outs) {
-        arguments.windows = planes + 16 * i;
-        arguments.pixels = windows - i < kStreamPixels ? windows - i : kStreamPixels;
-        multiply<mve::gemm_columns>(arguments, outs, staging, y, outs);
+      arguments.windows = planes;
+      for (int32_t rest = windows; rest > 0; rest -= kStreamPixels, y += kStreamPixels * outs) {
+        arguments.pixels = rest < kStreamPixels ? rest : kStreamPixels;
+        multiply<mve::gemm_columns>(arguments, results, y);
+        arguments.windows += kStreamPixels * 16;
       }
     }
   }
@@ -149,28 +138,11 @@ struct Mve : V7m {
         : "lr", "q0", "memory");
   }
 
-  // Copies `count` pieces of `bytes` bytes, at most kStripChannels, step_x apart at x, to places step_to apart. A
-  // vector holds as many of them as offsets of 8 bits reach; its lanes left over repeat the first.
-  [[gnu::noinline]] static void spread(const int8_t* x, int32_t step_x, int32_t bytes, int32_t count, int8_t* to,
-                                       int32_t step_to) {
-    static constexpr uint8_t kPieces[mve::kStripChannels][16] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
-                                                                 {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7},
-                                                                 {0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5},
-                                                                 {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}};
-    const int32_t reach = 1 + (256 - bytes) / (step_x > step_to ? step_x : step_to);
-    const int32_t pieces = 16 / bytes < reach ? 16 / bytes : reach;
-    const uint8x16_t piece = vld1q_u8(kPieces[bytes - 1]);
-    const uint8x16_t byte = vsubq_u8(vidupq_n_u8(0, 1), vmulq_n_u8(piece, static_cast<uint8_t>(bytes)));
-    const mve_pred16_t used = vctp8q(static_cast<uint32_t>(pieces * bytes));
-    const auto offsets = [&](int32_t step) {
-      return vpselq_u8(vaddq_u8(vmulq_n_u8(piece, static_cast<uint8_t>(step)), byte), vdupq_n_u8(0), used);
-    };
-    const uint8x16_t from = offsets(step_x);
-    const uint8x16_t places = offsets(step_to);
-    for (; count >= pieces; count -= pieces, x += pieces * step_x, to += pieces * step_to)
-      vstrbq_scatter_offset_s8(to, places, vldrbq_gather_offset_s8(x, from));
-    const mve_pred16_t rest = vctp8q(static_cast<uint32_t>(count * bytes));
-    vstrbq_scatter_offset_p_s8(to, places, vldrbq_gather_offset_z_s8(x, from, rest), rest);
+  // Copies `count` pieces of `bytes` bytes, step_x apart at x, to places step_to apart.
+  static void spread(const int8_t* x, int32_t step_x, int32_t bytes, int32_t count, int8_t* to, int32_t step_to) {
+    if (bytes <= mve::kSmallPiece) return spread_small(x, step_x, bytes, count, to, step_to);
+    for (; bytes > 0; bytes -= 16, x += 16, to += 16)
+      spread_vectors(x, step_x, vctp8q(static_cast<uint32_t>(bytes)), count, to, step_to);
   }
 
   // One row of a linear: whole blocks of channels in place, the channels of a last one by way of the stack.
@@ -239,43 +211,96 @@ struct Mve : V7m {
   }
 
  private:
+  [[gnu::noinline]] static void spread_vectors(const int8_t* x, int32_t step_x, mve_pred16_t lanes, int32_t count,
+                                               int8_t* to, int32_t step_to) {
+    for (; count > 0; --count, x += step_x, to += step_to) vstrbq_p_s8(to, vldrbq_z_s8(x, lanes), lanes);
+  }
+
+  // spread() of at most kSmallPiece bytes. A vector holds as many pieces as offsets of 8 bits reach; its lanes left
+  // over repeat the first.
+  [[gnu::noinline]] static void spread_small(const int8_t* x, int32_t step_x, int32_t bytes, int32_t count, int8_t* to,
+                                             int32_t step_to) {
+    static constexpr uint8_t kPieces[mve::kSmallPiece][16] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+                                                              {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7},
+                                                              {0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5},
+                                                              {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}};
+    const int32_t reach = 1 + (256 - bytes) / (step_x > step_to ? step_x : step_to);
+    const int32_t pieces = 16 / bytes < reach ? 16 / bytes : reach;
+    const uint8x16_t piece = vld1q_u8(kPieces[bytes - 1]);
+    const uint8x16_t byte = vsubq_u8(vidupq_n_u8(0, 1), vmulq_n_u8(piece, static_cast<uint8_t>(bytes)));
+    const mve_pred16_t used = vctp8q(static_cast<uint32_t>(pieces * bytes));
+    const auto offsets = [&](int32_t step) {
+      return vpselq_u8(vaddq_u8(vmulq_n_u8(piece, static_cast<uint8_t>(step)), byte), vdupq_n_u8(0), used);
+    };
+    const uint8x16_t from = offsets(step_x);
+    const uint8x16_t places = offsets(step_to);
+    for (; count >= pieces; count -= pieces, x += pieces * step_x, to += pieces * step_to)
+      vstrbq_scatter_offset_s8(to, places, vldrbq_gather_offset_s8(x, from));
+    const mve_pred16_t rest = vctp8q(static_cast<uint32_t>(count * bytes));
+    vstrbq_scatter_offset_p_s8(to, places, vldrbq_gather_offset_z_s8(x, from, rest), rest);
+  }
+
   static mve::PixelsArguments pixels_arguments(const int32_t* stream, const Output& out, int32_t vectors,
                                                uint32_t* buffer) {
     return {stream + mve::kPixelHeader, nullptr, 0, vectors, 0, reinterpret_cast<int8_t*>(buffer), out.zero,
             stream + stream[0],         0};
   }
 
-  // Pixels of `outs` channels, `step` bytes apart at y. Unfinished quads go to rows of their own first.
-  template <void (*kGemm)(const mve::PixelsArguments&)>
-  static void multiply(mve::PixelsArguments& arguments, int32_t outs, int8_t* staging, int8_t* y, int32_t step) {
-    const bool staged = outs % mve::kQuad != 0;
-    arguments.y = staged ? staging : y;
-    arguments.step = staged ? mve::round_up(outs, mve::kQuad) : step;
-    kGemm(arguments);
-    for (int32_t i = 0; staged && i < arguments.pixels; ++i) copy(y + i * step, staging + i * arguments.step, outs);
+  template <bool kStaged>
+  [[gnu::noinline]] static void gemm_run_by(const int32_t* stream, const Output& out, int32_t ins, const int8_t* x,
+                                            int32_t step_x, int32_t windows, uint32_t* buffer, int8_t* y,
+                                            int32_t step_y) {
+    mve::PixelsArguments arguments = pixels_arguments(stream, out, mve::vectors(ins), buffer);
+    const Results results = {kStaged, stream[1], step_y, arguments.windows + mve::window_bytes(ins)};
+    for (; windows > 0; windows -= kStreamPixels, x += kStreamPixels * step_x, y += kStreamPixels * step_y) {
+      arguments.pixels = windows < kStreamPixels ? windows : kStreamPixels;
+      load_four(x, step_x, windows, ins, arguments.windows);
+      multiply<mve::gemm_pixels>(arguments, results, y);
+    }
   }
 
-  // `bytes` bytes of four windows, `step` bytes apart, to their places in a chunk; for missing windows the first again.
+  // Where results go: pixels of `outs` channels, `step` bytes apart; where channels end within a quad, by way of rows
+  // of their own.
+  struct Results {
+    bool staged;
+    int32_t outs, step;
+    int8_t* staging;
+  };
+
+  template <void (*kGemm)(const mve::PixelsArguments&)>
+  static void multiply(mve::PixelsArguments& arguments, const Results& to, int8_t* y) {
+    arguments.y = to.staged ? to.staging : y;
+    arguments.step = to.staged ? mve::round_up(to.outs, mve::kQuad) : to.step;
+    kGemm(arguments);
+    for (int32_t i = 0; to.staged && i < arguments.pixels; ++i)
+      copy(y + i * to.step, to.staging + i * arguments.step, to.outs);
+  }
+
+  // Four windows of `bytes` bytes, `step` bytes apart, to their places in the buffer; for missing ones the first again.
   static void load_four(const int8_t* x, int32_t step, int32_t windows, int32_t bytes, int8_t* to) {
     const int8_t* b = windows > 1 ? x + step : x;
     const int8_t* c = windows > 2 ? x + 2 * step : x;
     const int8_t* d = windows > 3 ? x + 3 * step : x;
     int8_t* last = to + 2 * mve::kChunk;
+    int32_t now = bytes < mve::kChunk ? bytes : mve::kChunk;
     asm volatile(
-        "wlstp.8 lr, %[bytes], 2f\n"
-        "1: vldrb.u8 q0, [%[a]], #16\n vldrb.u8 q1, [%[b]], #16\n vldrb.u8 q2, [%[c]], #16\n"
+        "1: wlstp.8 lr, %[now], 3f\n"
+        "2: vldrb.u8 q0, [%[a]], #16\n vldrb.u8 q1, [%[b]], #16\n vldrb.u8 q2, [%[c]], #16\n"
         "vldrb.u8 q3, [%[d]], #16\n vstrb.8 q1, [%[to], #64]\n vstrb.8 q3, [%[last], #64]\n"
-        "vstrb.8 q0, [%[to]], #16\n vstrb.8 q2, [%[last]], #16\n letp lr, 1b\n"
-        "2:\n"
-        : [a] "+r"(x), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [to] "+r"(to), [last] "+r"(last)
-        : [bytes] "r"(bytes)
-        : "lr", "q0", "q1", "q2", "q3", "memory");
+        "vstrb.8 q0, [%[to]], #16\n vstrb.8 q2, [%[last]], #16\n letp lr, 2b\n"
+        "3: subs %[bytes], %[now]\n beq 4f\n add %[to], #192\n add %[last], #192\n"
+        "cmp %[bytes], #64\n it lt\n movlt %[now], %[bytes]\n b 1b\n"
+        "4:\n"
+        : [a] "+r"(x), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [to] "+r"(to), [last] "+r"(last), [bytes] "+r"(bytes),
+          [now] "+r"(now)
+        :
+        : "lr", "q0", "q1", "q2", "q3", "memory", "cc");
   }
 
   // `count` columns from ix on, padding included, one plane for each 16 channels of each row.
   [[gnu::noinline]] static void load_planes(const ColumnsRow& r, int32_t ix, int32_t count, int32_t plane, int8_t* to) {
     const int32_t first = clamp(-ix, 0, count);
-    const int32_t inside = clamp(r.in_w - ix, first, count) - first;
+    const int32_t end = clamp(r.in_w - ix, first, count);
     for (int32_t ky = 0; ky < r.kernel_h; ++ky)
       for (int32_t c = 0; c < r.ins; c += 16, to += plane) {
         const int8_t* const row = r.rows[ky];
@@ -284,8 +309,8 @@ struct Mve : V7m {
           continue;
         }
         fill(to, r.zero, 16 * first);
-        copy_column(row + (ix + first) * r.ins + c, inside, r.ins, to + 16 * first);
-        fill(to + 16 * (first + inside), r.zero, 16 * (count - first - inside));
+        copy_column(row + (ix + first) * r.ins + c, end - first, r.ins, to + 16 * first);
+        fill(to + 16 * end, r.zero, 16 * (count - end));
       }
   }
 

@@ -23,7 +23,8 @@ inline namespace v0_1 {
 namespace mve {
 
 inline constexpr int32_t kPixels = 4;
-inline constexpr int32_t kStripChannels = 4;  // of the input, at most, where windows come from a strip
+inline constexpr int32_t kStripBytes = 2048;  // of scratch, at most, for the windows of a row
+inline constexpr int32_t kSmallPiece = 4;     // bytes of a pixel of which a vector holds several
 inline constexpr int32_t kPixelHeader = 2;
 inline constexpr int32_t kQuad = 4;
 inline constexpr int32_t kQuadOrder[kQuad] = {0, 2, 1, 3};

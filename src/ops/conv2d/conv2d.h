@@ -31,15 +31,19 @@ struct Geometry {
 
 Geometry geometry(const ir::Program& p, const ir::Node& node);
 
-// Whether the stream is the one for windows three columns wide that stand side by side, of whole vectors of channels
-// and more than one of them in a column.
+// Whether the stream is the one for 3x3 windows that stand side by side, of whole vectors of channels.
 bool shares_columns(const Geometry& g, const target::StreamFormat& format);
 
 // Whether the stream is the one for rows of windows without gaps.
 bool runs_without_gaps(const Geometry& g, const target::StreamFormat& format);
 
+// Columns of the padded image, as the strip's rows run, that windows see; and bytes of a strip of them.
+int64_t strip_columns(const Geometry& g);
+int64_t strip_bytes(const Geometry& g);
+
 // Whether the windows come from a strip, and whether its rows are the image's columns: where that leaves a quarter
-// fewer groups of windows, as it keeps results from being written over the input (ops/conv2d/conv2d_strip.kernel.h).
+// fewer groups of windows. It keeps results from being written over the input, so only small inputs come so
+// (ops/conv2d/conv2d_strip.kernel.h).
 bool makes_strips(const Geometry& g, const target::StreamFormat& format);
 bool strips_by_columns(const Geometry& g, const target::StreamFormat& format);
 

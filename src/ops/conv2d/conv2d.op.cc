@@ -372,11 +372,6 @@ const target::StreamFormat* strip_format(const Node& node, const Geometry& g, co
   return format != nullptr && makes_strips(g, *format) ? format : nullptr;
 }
 
-// Columns of the padded image, as the strip's rows run, that windows see.
-int64_t strip_columns(const Geometry& g) { return (g.out_w - 1) * g.stride_w + g.kernel_w; }
-
-int64_t strip_bytes(const Geometry& g) { return strip_columns(g) * g.kernel_h * g.ins; }
-
 // A ring of planar rows, their places, and what a row of results needs (ops/conv2d/depthwise_stream.kernel.h).
 int64_t depthwise_scratch_bytes(const Geometry& image, const target::Target& target) {
   const target::DepthwiseKernel kernel = depthwise_kernel(image);

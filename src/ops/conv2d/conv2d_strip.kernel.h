@@ -56,9 +56,12 @@ struct Conv2dStrip {
   template <class Memory>
   void fill_strip(Memory memory, int32_t image, int32_t oy, int8_t* strip) const {
     const int32_t column = s.kernel_h * s.ins;
-    Isa::fill(strip, s.input_zero, s.columns * column);
-    strip += s.left * column;
     int32_t iy = oy * s.stride_h - s.pad_top;
+    const bool whole = iy >= 0 && iy + s.kernel_h <= x.count;
+    const int32_t end = s.left + s.inside;
+    Isa::fill(strip, s.input_zero, (whole ? s.left : s.columns) * column);
+    Isa::fill(strip + end * column, s.input_zero, (s.columns - end) * column);
+    strip += s.left * column;
     for (int32_t ky = 0; ky < s.kernel_h; ++ky, ++iy, strip += s.ins)
       if (const int8_t* const row = x.row(memory, image, iy))
         Isa::spread(row, s.pixel_in, s.ins, s.inside, strip, column);

@@ -50,11 +50,13 @@ Geometry geometry(const Program& p, const Node& node) {
 }
 
 bool shares_columns(const Geometry& g, const target::StreamFormat& format) {
-  return format.pack_columns != nullptr && g.groups == 1 && g.kernel_w == 3 && g.stride_w == 1 && g.dilation_w == 1 &&
-         g.ins % 16 == 0 && g.kernel_h * g.ins > 16;
+  return format.pack_columns != nullptr && g.groups == 1 && g.kernel_h == 3 && g.kernel_w == 3 && g.stride_w == 1 &&
+         g.dilation_w == 1 && g.ins % 16 == 0;
 }
 
 namespace {
+
+constexpr int64_t kImageChannels = 4;  // what a network's input has at most
 
 Geometry transposed(Geometry g) {
   std::swap(g.in_h, g.in_w);
@@ -73,14 +75,20 @@ bool runs_without_gaps(const Geometry& g, const target::StreamFormat& format) {
   return format.run_windows > 0 && g.kernel_h == 1 && g.rows_are_contiguous() && !g.pads();
 }
 
+int64_t strip_columns(const Geometry& g) { return (g.out_w - 1) * g.stride_w + g.kernel_w; }
+
+int64_t strip_bytes(const Geometry& g) { return strip_columns(g) * g.kernel_h * g.ins; }
+
 bool makes_strips(const Geometry& g, const target::StreamFormat& format) {
-  return g.groups == 1 && g.ins <= format.strip_channels && g.dilation_h == 1 && g.dilation_w == 1 &&
-         !runs_without_gaps(g, format);
+  return g.groups == 1 && g.dilation_h == 1 && g.dilation_w == 1 && !runs_without_gaps(g, format) &&
+         !shares_columns(g, format) && strip_bytes(g) <= format.strip_bytes;
 }
 
 bool strips_by_columns(const Geometry& g, const target::StreamFormat& format) {
   const auto groups = [&](int64_t windows) { return (windows + format.run_windows - 1) / format.run_windows; };
-  return makes_strips(g, format) && g.batch == 1 && 4 * g.out_w * groups(g.out_h) <= 3 * g.out_h * groups(g.out_w);
+  return makes_strips(g, format) && g.batch == 1 && g.ins <= kImageChannels &&
+         strip_bytes(transposed(g)) <= format.strip_bytes &&
+         4 * g.out_w * groups(g.out_h) <= 3 * g.out_h * groups(g.out_w);
 }
 
 Geometry as_strips_run(const Geometry& g, const target::StreamFormat& format) {
