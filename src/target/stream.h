@@ -91,6 +91,7 @@ struct StreamFormat {
   // where there is none. Scratch, at most, for a strip from which windows with gaps come so (conv2d_strip.kernel.h).
   int64_t run_windows = 0;
   int64_t strip_bytes = 0;
+  bool has_relu = false;  // there are kernels for results of zero point -128 (core/relu.h)
 };
 
 // The streams that the microkernels of `isa` read; null where they read none.

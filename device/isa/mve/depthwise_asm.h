@@ -64,16 +64,22 @@ static_assert(sizeof(PatchArguments) == kPatchArgumentBytes, "room for them in s
 // Four accumulators to the 32-bit lanes of q.
 #define F8K_TO_VECTOR(q) "vmov " q "[2], " q "[0], r0, r4\n vmov " q "[3], " q "[1], r2, r6\n"
 
+// As in isa/mve/gemm.h.
+#define F8K_HIGH(to, x, m) \
+  ".if %c[relu]\n vqrdmulh.s32 " to ", " x ", " m "\n .else\n vshr.s32 " to ", " x ", #31\n" \
+  "vqrdmlah.s32 " to ", " x ", " m "\n .endif\n"
+
 // Sum, scale and zero of one channel: q5 to the even and q6 to the odd 16-bit lanes of q6, as bytes.
 #define F8K_FINISH \
   "vadd.i32 q5, q5, r8\n vadd.i32 q6, q6, r8\n" \
-  "vshr.s32 q4, q5, #31\n vqrdmlah.s32 q4, q5, r9\n vshr.s32 q5, q6, #31\n vqrdmlah.s32 q5, q6, r9\n" \
+  F8K_HIGH("q4", "q5", "r9") F8K_HIGH("q5", "q6", "r9") \
   "vrshl.s32 q4, r10\n vrshl.s32 q5, r10\n vqmovnb.s32 q6, q4\n vqmovnt.s32 q6, q5\n" F8K_NARROW
 #define F8K_FINISH_HALF \
-  "vadd.i32 q5, q5, r8\n vshr.s32 q4, q5, #31\n vqrdmlah.s32 q4, q5, r9\n vrshl.s32 q4, r10\n vqmovnb.s32 q6, q4\n" F8K_NARROW
+  "vadd.i32 q5, q5, r8\n" F8K_HIGH("q4", "q5", "r9") "vrshl.s32 q4, r10\n vqmovnb.s32 q6, q4\n" F8K_NARROW
 #define F8K_NARROW "vqadd.s16 q6, q6, r3\n vqmovnb.s16 q6, q6\n"
 
 #define F8K_PATCHES(name, kernels, half) \
+  template <int kRelu> \
   [[gnu::naked, gnu::noinline]] inline void name(PatchArguments* /*arguments*/) { \
     asm volatile( \
         ".syntax unified\n push {r4-r11, lr}\n vpush {d8-d15}\n mov r11, r0\n" \
@@ -87,7 +93,8 @@ static_assert(sizeof(PatchArguments) == kPatchArgumentBytes, "room for them in s
         "5: " half("q5") F8K_FINISH_HALF \
         "6: vpst\n vstrbt.16 q6, [r5, q7]\n ldrd r0, r2, [r11, #48]\n ldr r4, [r11, #56]\n add r0, r4\n" \
         "str r0, [r11, #48]\n cmp r7, r2\n bne.w 1b\n" \
-        "vpop {d8-d15}\n pop {r4-r11, pc}\n"); \
+        "vpop {d8-d15}\n pop {r4-r11, pc}\n" \
+        : : [relu] "i"(kRelu)); \
   }
 
 // The kernel in the left columns of a patch, and in the right ones.
@@ -121,6 +128,7 @@ F8K_PATCHES(patches_stride_2_asm, "vldrw.u32 q0, [r7, #4]\n", F8K_FOUR_PATCHES_2
 #undef F8K_NARROW
 #undef F8K_FINISH_HALF
 #undef F8K_FINISH
+#undef F8K_HIGH
 #undef F8K_TO_VECTOR
 #undef F8K_INTERLEAVE
 // clang-format on

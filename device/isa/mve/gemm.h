@@ -42,12 +42,18 @@ struct PixelsArguments {
 #define F8K_WEIGHTS "vldrw.u32 q0, [r1], #16\n vldrw.u32 q1, [r1], #16\n"
 #define F8K_MACS(mac, x, first, second) mac " " first ", q0, " x "\n" mac " " second ", q1, " x "\n"
 
+// to = round(x * m / 2^31), less one where x is negative: what makes the shift after it round half away from zero. Where
+// the zero point is -128 (kRelu), negative values saturate either way.
+#define F8K_HIGH(to, x, m) \
+  ".if %c[relu]\n vqrdmulh.s32 " to ", " x ", " m "\n .else\n vshr.s32 " to ", " x ", #31\n" \
+  "vqrdmlah.s32 " to ", " x ", " m "\n .endif\n"
+
 // Sums, scales and zero of two channels, by way of q0, q1 and t: four results each, to the even and odd lanes of `to`.
 #define F8K_SCALE(t, to) \
   F8K_TO_VECTORS \
   "ldm r1!, {r0, r2, r4, r6, r8, r10}\n" \
   "vadd.i32 q0, q0, r0\n vadd.i32 q1, q1, r6\n" \
-  "vshr.s32 " t ", q0, #31\n vqrdmlah.s32 " t ", q0, r2\n vshr.s32 q0, q1, #31\n vqrdmlah.s32 q0, q1, r8\n" \
+  F8K_HIGH(t, "q0", "r2") F8K_HIGH("q0", "q1", "r8") \
   "vrshl.s32 " t ", r4\n vrshl.s32 q0, r10\n vqmovnb.s32 " to ", " t "\n vqmovnt.s32 " to ", q0\n" \
   "vqadd.s16 " to ", " to ", r9\n"
 #define F8K_STORE(even, odd, at) \
@@ -59,11 +65,13 @@ struct PixelsArguments {
   F8K_WEIGHTS F8K_MACS("vmladav.s8", "q2", "r0", "r8") "vldrw.u32 q5, [r7, #192]\n" \
   F8K_MACS("vmladav.s8", "q3", "r2", "r10") F8K_MACS("vmladav.s8", "q4", "r4", "r12") \
   F8K_MACS("vmladav.s8", "q5", "r6", "lr") F8K_SCALE("q5", to)
+template <int kRelu>
 [[gnu::naked, gnu::noinline]] inline void gemm_pixels_1_asm(const PixelsArguments* /*arguments*/) {
   asm volatile(F8K_PIXELS_BEGIN("d15", "q7")
                "vldrw.u32 q2, [r7]\n vldrw.u32 q3, [r7, #64]\n vldrw.u32 q4, [r7, #128]\n"
                "1:\n" F8K_PAIR("q6") F8K_PAIR("q1") F8K_STORE("q6", "q1", "q7") "bne 1b\n"
-               F8K_POP("d15"));
+               F8K_POP("d15")
+               : : [relu] "i"(kRelu));
 }
 #undef F8K_PAIR
 
@@ -81,9 +89,11 @@ struct PixelsArguments {
 #define F8K_VECTORS_3(mac) F8K_VECTOR_AT(mac, "32", "96", "160", "224") F8K_VECTORS_2("vmladava.s8")
 #define F8K_VECTORS_4(mac) F8K_VECTOR_AT(mac, "48", "112", "176", "240") F8K_VECTORS_3("vmladava.s8")
 #define F8K_PIXELS(name, vectors) \
+  template <int kRelu> \
   [[gnu::naked, gnu::noinline]] inline void name(const PixelsArguments* /*arguments*/) { \
     asm volatile(F8K_PIXELS_BEGIN("d11", "q4") "1:\n" vectors("vmladav.s8") F8K_SCALE("q2", "q5") \
-                 vectors("vmladav.s8") F8K_SCALE("q2", "q3") F8K_STORE("q5", "q3", "q4") "bne 1b\n" F8K_POP("d11")); \
+                 vectors("vmladav.s8") F8K_SCALE("q2", "q3") F8K_STORE("q5", "q3", "q4") "bne 1b\n" F8K_POP("d11") \
+                 : : [relu] "i"(kRelu)); \
   }
 F8K_PIXELS(gemm_pixels_2_asm, F8K_VECTORS_2)
 F8K_PIXELS(gemm_pixels_3_asm, F8K_VECTORS_3)
@@ -107,6 +117,7 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
   F8K_VECTOR_DOWN("vmladava.s8", ", #16", "80", "144", "208", "]") \
   F8K_VECTOR_DOWN("vmladava.s8", "", "64", "128", "192", "], #-256") "cmp r3, r7\n bcs.w " loop "b\n"
 // Aligned to words, as `adr` is relative to one.
+template <int kRelu>
 [[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_pixels_any_asm(const PixelsArguments* /*arguments*/) {
   asm volatile(F8K_PIXELS_BEGIN("d11", "q4")
                "subs r2, r4, #1\n and r3, r2, #3\n bic r2, r2, #3\n add r2, r7, r2, lsl #6\n add r6, r2, r3, lsl #4\n"
@@ -115,7 +126,8 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
                "adr.w r2, 2f\n add r2, r2, r4\n adr.w r3, 3f\n add r3, r3, r4\n"
                "adds r2, #1\n adds r3, #1\n push {r2, r3, r6}\n"  // Thumb addresses are odd
                "1:\n" F8K_ALL("0", "2") F8K_SCALE("q2", "q5") F8K_ALL("4", "3") F8K_SCALE("q2", "q3")
-               F8K_STORE("q5", "q3", "q4") "bne.w 1b\n add sp, #12\n" F8K_POP("d11"));
+               F8K_STORE("q5", "q3", "q4") "bne.w 1b\n add sp, #12\n" F8K_POP("d11")
+               : : [relu] "i"(kRelu));
 }
 #undef F8K_ALL
 #undef F8K_VECTOR_DOWN
@@ -143,12 +155,14 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
 #define F8K_ALL_COLUMNS(loop, end) \
   "ldr r3, [sp, #16]\n" F8K_THREE_PLANES("vmladav.s8") "cmp r3, r5\n beq.w " end "f\n" \
   loop ":\n" F8K_THREE_PLANES("vmladava.s8") "cmp r3, r5\n bne.w " loop "b\n" end ":\n"
+template <int kRelu>
 [[gnu::naked, gnu::noinline]] inline void gemm_columns_asm(const PixelsArguments* /*arguments*/) {
   asm volatile(F8K_PIXELS_BEGIN("d15", "q7")
                "ldr r2, [r0, #32]\n mla r5, r4, r2, r7\n push {r7}\n sub sp, #16\n sub r7, r2, #96\n"
                "1:\n" F8K_ALL_COLUMNS("2", "4") F8K_SCALE("q2", "q5") "vstrw.32 q5, [sp]\n"
                F8K_ALL_COLUMNS("3", "5") F8K_SCALE("q2", "q4") "vldrw.u32 q5, [sp]\n"
-               F8K_STORE("q5", "q4", "q7") "bne.w 1b\n add sp, #20\n" F8K_POP("d15"));
+               F8K_STORE("q5", "q4", "q7") "bne.w 1b\n add sp, #20\n" F8K_POP("d15")
+               : : [relu] "i"(kRelu));
 }
 #undef F8K_ALL_COLUMNS
 #undef F8K_THREE_PLANES
@@ -160,23 +174,28 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
 #undef F8K_TAP
 #undef F8K_STORE
 #undef F8K_SCALE
+#undef F8K_HIGH
 #undef F8K_MACS
 #undef F8K_WEIGHTS
 #undef F8K_PIXELS_BEGIN
 
 // clang-format on
 
+template <int kRelu>
 inline void gemm_pixels(const PixelsArguments& arguments) {
   switch (arguments.vectors) {
-    case 1: return gemm_pixels_1_asm(&arguments);
-    case 2: return gemm_pixels_2_asm(&arguments);
-    case 3: return gemm_pixels_3_asm(&arguments);
-    case 4: return gemm_pixels_4_asm(&arguments);
-    default: return gemm_pixels_any_asm(&arguments);
+    case 1: return gemm_pixels_1_asm<kRelu>(&arguments);
+    case 2: return gemm_pixels_2_asm<kRelu>(&arguments);
+    case 3: return gemm_pixels_3_asm<kRelu>(&arguments);
+    case 4: return gemm_pixels_4_asm<kRelu>(&arguments);
+    default: return gemm_pixels_any_asm<kRelu>(&arguments);
   }
 }
 
-inline void gemm_columns(const PixelsArguments& arguments) { gemm_columns_asm(&arguments); }
+template <int kRelu>
+inline void gemm_columns(const PixelsArguments& arguments) {
+  gemm_columns_asm<kRelu>(&arguments);
+}
 
 // ---- rows: one row of a linear by eight channels
 

@@ -23,7 +23,9 @@
 namespace f8k {
 inline namespace v0_1 {
 
-struct Mve : V7m {
+// kRelu: core/relu.h.
+template <bool kRelu>
+struct MveKernels : V7m {
   static constexpr const char* kName = "mve";
   static constexpr WeightOrder kGemmOrder = mve::kGemmOrder;
 
@@ -91,7 +93,8 @@ struct Mve : V7m {
     arguments.pixels = pixels;
     const int32_t step = pixels > 1 ? static_cast<int32_t>(y[1] - y[0]) : 0;
     const bool staged = mve::staging_bytes(stream[1]) > 0;
-    multiply<mve::gemm_pixels>(arguments, {staged, stream[1], step, arguments.windows + mve::window_bytes(ins)}, y[0]);
+    multiply<mve::gemm_pixels<kRelu>>(arguments, {staged, stream[1], step, arguments.windows + mve::window_bytes(ins)},
+                                      y[0]);
   }
 
   // The same for a row of windows without gaps, step_x bytes apart at x, with results step_y apart.
@@ -120,7 +123,7 @@ struct Mve : V7m {
       arguments.windows = planes;
       for (int32_t rest = windows; rest > 0; rest -= kStreamPixels, y += kStreamPixels * outs) {
         arguments.pixels = rest < kStreamPixels ? rest : kStreamPixels;
-        multiply<mve::gemm_columns>(arguments, results, y);
+        multiply<mve::gemm_columns<kRelu>>(arguments, results, y);
         arguments.windows += kStreamPixels * 16;
       }
     }
@@ -255,7 +258,7 @@ struct Mve : V7m {
     for (; windows > 0; windows -= kStreamPixels, x += kStreamPixels * step_x, y += kStreamPixels * step_y) {
       arguments.pixels = windows < kStreamPixels ? windows : kStreamPixels;
       load_four(x, step_x, windows, ins, arguments.windows);
-      multiply<mve::gemm_pixels>(arguments, results, y);
+      multiply<mve::gemm_pixels<kRelu>>(arguments, results, y);
     }
   }
 
@@ -389,11 +392,11 @@ struct Mve : V7m {
     a.stream = stream;
     a.stream_end = stream + channels * mve::kPatchWords;
     if (rows == 2) {
-      mve::patches_pair_asm(&a);
+      mve::patches_pair_asm<kRelu>(&a);
     } else if (p.stride == 1) {
-      mve::patches_stride_1_asm(&a);
+      mve::patches_stride_1_asm<kRelu>(&a);
     } else {
-      mve::patches_stride_2_asm(&a);
+      mve::patches_stride_2_asm<kRelu>(&a);
     }
     return a.stream_end;
   }
@@ -440,6 +443,10 @@ struct Mve : V7m {
     const int32x4_t high = vqrdmulhq_s32(acc, vld1q_s32(multipliers));
     return vrshlq_s32(vaddq_s32(high, vshrq_n_s32(acc, 31)), vld1q_s32(shifts));
   }
+};
+
+struct Mve : MveKernels<false> {
+  using Relu = MveKernels<true>;
 };
 
 }  // namespace v0_1

@@ -497,6 +497,15 @@ KernelRows image_rows(ValueId value, int64_t height, int64_t width, int64_t chan
   return columns ? KernelRows{value, width, channels} : KernelRows{value, height, width * channels};
 }
 
+// Whether the kernels are those for zero points of -128: where every result of a stream has it, as a program of both
+// would take both.
+bool takes_relu(const Program& p, const target::Target& target) {
+  const target::StreamFormat* format = target::stream_format(target.isa);
+  return format != nullptr && format->has_relu && std::ranges::all_of(p.nodes, [&](const Node& node) {
+           return node.op != &op_conv2d || !node.attrs.has("stream") || p.type(node.outputs[0]).quant->zero == -128;
+         });
+}
+
 KernelCall strip_kernel(const Program& p, const Node& node, const target::StreamFormat& format,
                         const target::Target& target, const Geometry& g) {
   const bool columns = strips_by_columns(g, format);
@@ -526,8 +535,11 @@ void set_stream_kernel(KernelCall& call, const Geometry& g, const target::Target
 
 // The kernel of this node over images of the sizes in `g`: its own, or flattened.
 KernelCall kernel(const Program& p, const Node& node, const target::Target& target, const Geometry& g) {
-  if (const target::StreamFormat* format = strip_format(node, g, target))
-    return strip_kernel(p, node, *format, target, g);
+  if (const target::StreamFormat* format = strip_format(node, g, target)) {
+    KernelCall call = strip_kernel(p, node, *format, target, g);
+    if (takes_relu(p, target)) call.template_args.push_back("true");
+    return call;
+  }
   const bool stream = node.attrs.has("stream");
   const int64_t zx = p.type(node.inputs[0]).quant->zero;
   KernelCall call;
@@ -553,6 +565,7 @@ KernelCall kernel(const Program& p, const Node& node, const target::Target& targ
     call.template_args = {per_channel, g.depthwise() ? std::to_string(g.kernel_h) : max_rows(g, target)};
     if (g.depthwise()) call.template_args.push_back(std::to_string(g.kernel_w));
   }
+  if (stream && takes_relu(p, target)) call.template_args.push_back("true");
   call.args.push_back(KernelRows{node.outputs[0], g.out_h, g.out_w * g.outs});
   return call;
 }

@@ -4,14 +4,17 @@
 #pragma once
 
 #include "core/clamp_elements.h"
+#include "core/relu.h"
 #include "ops/conv2d/conv2d.kernel.h"
 
 namespace f8k {
 inline namespace v0_1 {
 
 // buffer_at, aligned to 4: as in Conv2dStream.
-template <class Isa>
+template <class Isa, bool kRelu = false>
 struct Conv2dRun {
+  using Kernels = KernelsOf<Isa, kRelu>;
+
   const ConvShape& s;
   const Output& out;
   Rows x;
@@ -27,8 +30,8 @@ struct Conv2dRun {
   template <class Memory>
   void row(Memory memory, int32_t image, int32_t oy) const {
     int8_t* const to = y.row(memory, image, oy);
-    Isa::gemm_run(stream, out, s.window_bytes, x.row(memory, image, oy * s.stride_h), s.stride_w * s.ins, s.out_w,
-                  at<uint32_t>(memory, buffer_at), to, s.outs);
+    Kernels::gemm_run(stream, out, s.window_bytes, x.row(memory, image, oy * s.stride_h), s.stride_w * s.ins, s.out_w,
+                      at<uint32_t>(memory, buffer_at), to, s.outs);
     if (out.lo > -128 || out.hi < 127) clamp_elements<Isa>(s.out_w * s.outs, out.lo, out.hi, to, to);
   }
 };

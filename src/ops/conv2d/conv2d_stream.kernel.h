@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/clamp_elements.h"
+#include "core/relu.h"
 #include "core/rescale.h"
 #include "ops/conv2d/conv2d.kernel.h"
 
@@ -116,8 +117,10 @@ void conv_load_group(const ConvShape& s, const ConvLoad& l, int32_t ix, int32_t 
 
 // scratch_at, aligned to 4: the windows of Isa::stream_pixels() pixels as the Isa's microkernel reads them. extra_at:
 // what ConvLoad calls extra. kMaxRows: kernel_h or more.
-template <class Isa, int32_t kMaxRows>
+template <class Isa, int32_t kMaxRows, bool kRelu = false>
 struct Conv2dStream {
+  using Kernels = KernelsOf<Isa, kRelu>;
+
   const ConvShape& s;
   const Output& out;
   Rows x;
@@ -148,7 +151,7 @@ struct Conv2dStream {
         int8_t* results[Isa::kStreamPixels];
         for (int32_t i = 0; i < pixels; ++i, pixel += s.outs) results[i] = pixel;
         conv_load_group<Isa>(s, load, ix, pixels);
-        Isa::gemm(weights, out, s.window_bytes, pixels, load.buffer, results);
+        Kernels::gemm(weights, out, s.window_bytes, pixels, load.buffer, results);
         ix += pixels * s.stride_w;
       }
     }

@@ -7,6 +7,7 @@
 
 #include "core/address.h"
 #include "core/clamp_elements.h"
+#include "core/relu.h"
 #include "core/requantize.h"
 #include "core/rows.h"
 
@@ -26,8 +27,10 @@ struct StripShape {
 };
 
 // buffer_at, aligned to 4: as in Conv2dStream. strip_at: the strip.
-template <class Isa>
+template <class Isa, bool kRelu = false>
 struct Conv2dStrip {
+  using Kernels = KernelsOf<Isa, kRelu>;
+
   const StripShape& s;
   const Output& out;
   Rows x;
@@ -46,8 +49,8 @@ struct Conv2dStrip {
     int8_t* const strip = at<int8_t>(memory, strip_at);
     fill_strip(memory, image, oy, strip);
     int8_t* to = y.row(memory, image, oy);
-    Isa::gemm_run(stream, out, s.window_bytes, strip, s.step, s.windows, at<uint32_t>(memory, buffer_at), to,
-                  s.pixel_out);
+    Kernels::gemm_run(stream, out, s.window_bytes, strip, s.step, s.windows, at<uint32_t>(memory, buffer_at), to,
+                      s.pixel_out);
     if (out.lo > -128 || out.hi < 127)
       for (int32_t i = 0; i < s.windows; ++i, to += s.pixel_out) clamp_elements<Isa>(s.outs, out.lo, out.hi, to, to);
   }

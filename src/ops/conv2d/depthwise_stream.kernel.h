@@ -13,6 +13,7 @@
 #include "core/address.h"
 #include "core/clamp_elements.h"
 #include "core/planar.h"
+#include "core/relu.h"
 #include "core/requantize.h"
 #include "core/rows.h"
 
@@ -123,8 +124,10 @@ const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p, co
   return end;
 }
 
-template <class Isa>
+template <class Isa, bool kRelu = false>
 struct DepthwiseStream {
+  using Kernels = KernelsOf<Isa, kRelu>;
+
   const DepthwiseShape& s;
   const PlanarShape& p;
   const Output& out;
@@ -135,25 +138,25 @@ struct DepthwiseStream {
 
   template <class Memory>
   void run(Memory memory) const {
-    const DepthwiseRing ring = depthwise_ring<Isa>(s, p);
-    const DepthwiseScratch<Isa> scratch(p, at<int8_t>(memory, scratch_at), ring.slots, ring.window_rows);
-    Isa::depthwise_begin(p, scratch.planar, ring.slots * scratch.row_bytes, scratch.work);
-    const int32_t channels_at_once = Isa::depthwise_channels(p);
+    const DepthwiseRing ring = depthwise_ring<Kernels>(s, p);
+    const DepthwiseScratch<Kernels> scratch(p, at<int8_t>(memory, scratch_at), ring.slots, ring.window_rows);
+    Kernels::depthwise_begin(p, scratch.planar, ring.slots * scratch.row_bytes, scratch.work);
+    const int32_t channels_at_once = Kernels::depthwise_channels(p);
     for (int32_t image = 0; image < s.batch; ++image) {
       const int32_t* block = stream;
       for (int32_t c = 0; c < s.ins; c += channels_at_once)
-        block = depthwise_block<Isa>(s, p, out, x.row(memory, image, 0) + c, block,
-                                     depthwise_channels_from(s, c, channels_at_once), ring, scratch,
-                                     y.row(memory, image, 0) + c * s.multiplier);
+        block = depthwise_block<Kernels>(s, p, out, x.row(memory, image, 0) + c, block,
+                                         depthwise_channels_from(s, c, channels_at_once), ring, scratch,
+                                         y.row(memory, image, 0) + c * s.multiplier);
     }
   }
 
   // One output row, for an image whose rows are its rows: planar rows are made for it anew.
   template <class Memory>
   void row(Memory memory, int32_t image, int32_t oy) const {
-    const DepthwiseScratch<Isa> scratch(p, at<int8_t>(memory, scratch_at), p.kernel_h, p.kernel_h);
-    Isa::depthwise_begin(p, scratch.planar, p.kernel_h * scratch.row_bytes, scratch.work);
-    const int32_t channels_at_once = Isa::depthwise_channels(p);
+    const DepthwiseScratch<Kernels> scratch(p, at<int8_t>(memory, scratch_at), p.kernel_h, p.kernel_h);
+    Kernels::depthwise_begin(p, scratch.planar, p.kernel_h * scratch.row_bytes, scratch.work);
+    const int32_t channels_at_once = Kernels::depthwise_channels(p);
     const int32_t* block = stream;
     for (int32_t c = 0; c < s.ins; c += channels_at_once) {
       const int32_t channels = depthwise_channels_from(s, c, channels_at_once);
@@ -161,10 +164,10 @@ struct DepthwiseStream {
       for (int32_t ky = 0; ky < p.kernel_h; ++ky, iy += s.dilation_h) {
         const int8_t* from = x.row(memory, image, iy);
         scratch.places[ky] = ky * scratch.row_bytes;
-        Isa::planar(p, from == nullptr ? nullptr : from + c, channels, scratch.planar + scratch.places[ky]);
+        Kernels::planar(p, from == nullptr ? nullptr : from + c, channels, scratch.planar + scratch.places[ky]);
       }
-      block = depthwise_block_rows<Isa>(s, p, out, block, channels, 1, scratch,
-                                        y.row(memory, image, oy) + c * s.multiplier);
+      block = depthwise_block_rows<Kernels>(s, p, out, block, channels, 1, scratch,
+                                            y.row(memory, image, oy) + c * s.multiplier);
     }
   }
 };

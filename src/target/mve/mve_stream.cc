@@ -347,9 +347,9 @@ Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
 
 }  // namespace
 
-const StreamFormat kMveStreams = {buffer_bytes,     pack_pixels,          unpack_pixels,   rows_buffer_bytes,
-                                  pack_rows,        unpack_rows,          pack_depthwise,  unpack_depthwise,
-                                  depthwise_blocks, columns_buffer_bytes, pack_columns,    unpack_columns,
-                                  /*load_unit=*/1,  mve::kPixels,         mve::kStripBytes};
+const StreamFormat kMveStreams = {buffer_bytes,     pack_pixels,          unpack_pixels,    rows_buffer_bytes,
+                                  pack_rows,        unpack_rows,          pack_depthwise,   unpack_depthwise,
+                                  depthwise_blocks, columns_buffer_bytes, pack_columns,     unpack_columns,
+                                  /*load_unit=*/1,  mve::kPixels,         mve::kStripBytes, /*has_relu=*/true};
 
 }  // namespace fold8::target
