@@ -19,6 +19,7 @@ struct PlanarShape {
   int32_t outputs;                               // pixels of an output row
   int32_t pixel_out, channel_out, row_out;       // bytes between neighbouring results
   int32_t pixel_channels;                        // of a pixel: a block is some of them
+  int32_t way;                                   // of an ISA with several to go about it
 };
 
 }  // namespace v0_1

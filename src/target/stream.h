@@ -61,6 +61,7 @@ struct DepthwiseBlocks {
   int64_t rows;        // of the output, made together
   int64_t row_bytes;   // of a planar row: scratch for each input row that those see
   int64_t work_bytes;  // scratch besides
+  int64_t way = 0;     // of an ISA with several
 };
 
 // Output channels in the order of blocks of `block` input channels: a block once for each output of its channels.

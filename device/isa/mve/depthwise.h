@@ -25,6 +25,10 @@ namespace f8k {
 inline namespace v0_1 {
 namespace mve {
 
+// The two ways (PlanarShape::way).
+inline constexpr int32_t kLaneByLane = 0;
+inline constexpr int32_t kPatches = 1;
+
 // What decides how a depthwise convolution is done. stride, dilation: of columns. A unit of eight results is stored by
 // offsets of 16 bits.
 constexpr bool makes_patches(int32_t kernel_h, int32_t kernel_w, int32_t stride, int32_t dilation, int32_t pixel_out) {

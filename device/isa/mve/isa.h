@@ -255,11 +255,17 @@ struct MveKernels : V7m {
                                             int32_t step_y) {
     mve::PixelsArguments arguments = pixels_arguments(stream, out, mve::vectors(ins), buffer);
     const Results results = {kStaged, stream[1], step_y, arguments.windows + mve::window_bytes(ins)};
-    for (; windows > 0; windows -= kStreamPixels, x += kStreamPixels * step_x, y += kStreamPixels * step_y) {
-      arguments.pixels = windows < kStreamPixels ? windows : kStreamPixels;
-      load_four(x, step_x, windows, ins, arguments.windows);
+    arguments.pixels = kStreamPixels;
+    for (; windows >= kStreamPixels; windows -= kStreamPixels) {
+      load_four(x, step_x, kStreamPixels, ins, arguments.windows);
       multiply<mve::gemm_pixels<kRelu>>(arguments, results, y);
+      x += kStreamPixels * step_x;
+      y += kStreamPixels * step_y;
     }
+    if (windows == 0) return;
+    arguments.pixels = windows;
+    load_four(x, step_x, windows, ins, arguments.windows);
+    multiply<mve::gemm_pixels<kRelu>>(arguments, results, y);
   }
 
   // Where results go: pixels of `outs` channels, `step` bytes apart; where channels end within a quad, by way of rows
@@ -329,9 +335,7 @@ struct MveKernels : V7m {
         : "lr", "q0", "memory");
   }
 
-  static bool makes_patches(const PlanarShape& p) {
-    return mve::makes_patches(p.kernel_h, p.kernel_w, p.stride, p.dilation, p.pixel_out);
-  }
+  static bool makes_patches(const PlanarShape& p) { return p.way == mve::kPatches; }
 
   [[gnu::noinline]] static void planar_words(const PlanarShape& p, const int8_t* x, int32_t channels, int8_t* row) {
     const int32_t words = mve::depthwise_channels(true, p.columns);

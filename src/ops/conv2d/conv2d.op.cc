@@ -449,7 +449,7 @@ KernelStruct depthwise_struct(const Geometry& image) {
            {"row_in", image.depthwise_by_columns() ? g.ins : g.in_w * g.ins}}};
 }
 
-KernelStruct planar_struct(const Geometry& image, int64_t zx) {
+KernelStruct planar_struct(const Geometry& image, const target::Target& target, int64_t zx) {
   const Geometry g = as_rows_run(image);
   const target::DepthwiseKernel kernel = depthwise_kernel(image);
   const int64_t left = std::min(g.left, kernel.columns());
@@ -467,7 +467,8 @@ KernelStruct planar_struct(const Geometry& image, int64_t zx) {
            {"pixel_out", kernel.pixel_out},
            {"channel_out", g.group_outs()},
            {"row_out", kernel.row_out},
-           {"pixel_channels", g.ins}}};
+           {"pixel_channels", g.ins},
+           {"way", target::stream_format(target.isa)->depthwise_blocks(kernel).way}}};
 }
 
 KernelStruct strip_struct(const Geometry& image, const target::StreamFormat& format, int64_t zx) {
@@ -545,7 +546,7 @@ KernelCall kernel(const Program& p, const Node& node, const target::Target& targ
   KernelCall call;
   call.is_object = true;
   if (stream && g.depthwise()) {
-    call.args = {depthwise_struct(g), planar_struct(g, zx)};
+    call.args = {depthwise_struct(g), planar_struct(g, target, zx)};
   } else {
     call.args = {shape_struct(g, target, zx)};
   }

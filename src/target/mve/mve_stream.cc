@@ -242,7 +242,7 @@ DepthwiseBlocks depthwise_blocks(const DepthwiseKernel& kernel) {
                      mve::makes_pairs(patches, static_cast<int32_t>(kernel.stride),
                                       static_cast<int32_t>(kernel.pixel_out), static_cast<int32_t>(kernel.row_out));
   return {mve::depthwise_channels(patches, columns), pairs ? 2 : 1, mve::planar_row_bytes(columns),
-          patches ? mve::depthwise_work_bytes(columns) : 0};
+          patches ? mve::depthwise_work_bytes(columns) : 0, patches ? mve::kPatches : mve::kLaneByLane};
 }
 
 // Calls block(first channel, channels, j) in the order of the blocks.
