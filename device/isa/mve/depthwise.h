@@ -41,7 +41,7 @@ constexpr bool makes_pairs(bool patches, int32_t stride, int32_t pixel_out, int3
 constexpr int32_t depthwise_channels(bool patches, int32_t columns) { return patches && columns <= 16 ? 16 : 8; }
 
 // Patches: columns before the first, so that pixels behind `left` columns of padding begin at a word.
-constexpr int32_t columns_before(int32_t left) { return (4 - left % 4) % 4; }
+constexpr int32_t columns_before(int32_t left) { return -left & 3; }
 
 // Planar rows and the row of words are read 16 columns at a time; up to 3 lie before the first. 32: what the
 // interleaving of the last four columns of eight channels writes beyond them. 8: columns that patches beyond the last

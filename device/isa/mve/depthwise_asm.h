@@ -32,7 +32,7 @@ struct PlanarArguments {
 
 // One output row, or two, of a block of channels.
 struct PatchArguments {
-  const int8_t* rows[4];      // planar rows that the windows see
+  uint32_t rows[4];           // addresses of planar rows that the windows see
   uint32_t columns[4];        // offsets of four words of four columns of the first channel
   uint16_t results[8];        // offsets of a unit's results; their order is that of the loop below
   int8_t* y;                  // of the first channel

@@ -343,7 +343,7 @@ struct MveKernels : V7m {
     if (x == nullptr) return fill(row, p.zero, words * mve::round_up(before + p.inside, 4));
     const mve_pred16_t loaded = vctp8q(static_cast<uint32_t>(channels));
     row += before * words;
-    const int32_t groups = p.inside / 4;
+    const int32_t groups = p.inside >> 2;
     if (groups > 0) {
       const mve::PlanarArguments arguments = {x, p.pixel_in, row, 4 * words, groups, loaded};
       mve::planar_groups_asm(&arguments);
@@ -353,7 +353,7 @@ struct MveKernels : V7m {
     }
     const mve_pred16_t stored = vctp8q(static_cast<uint32_t>(words));
     const uint8x16_t offsets = vidupq_n_u8(0, 4);
-    for (int32_t i = p.inside % 4; i > 0; --i, x += p.pixel_in, ++row)
+    for (int32_t i = p.inside & 3; i > 0; --i, x += p.pixel_in, ++row)
       vstrbq_scatter_offset_p_s8(row, offsets, vldrbq_z_s8(x, loaded), stored);
   }
 
@@ -389,7 +389,10 @@ struct MveKernels : V7m {
                                                             int8_t* y) {
     mve::PatchArguments& a = *reinterpret_cast<mve::PatchArguments*>(work);
     if (a.made != rows) set_patch_arguments(a, p, out, rows, work + mve::kPatchArgumentBytes);
-    for (int32_t i = 0; i < 4; ++i) a.rows[i] = planar + places[i < p.kernel_h + rows - 1 ? i : 0];
+    // Rows of a patch that no window sees, whose weights are zeros, are the first of the ring.
+    const mve_pred16_t seen = vctp32q(static_cast<uint32_t>(p.kernel_h + rows - 1));
+    vst1q_u32(a.rows,
+              vaddq_n_u32(vreinterpretq_u32_s32(vldrwq_z_s32(places, seen)), reinterpret_cast<uint32_t>(planar)));
     const int32_t words = mve::depthwise_channels(true, p.columns);
     vst1q_u32(a.columns, vmulq_n_u32(vidupq_n_u32(0, 1), static_cast<uint32_t>(4 * words)));
     a.y = y;
