@@ -254,7 +254,7 @@ const SourceFault kSourceFaults[] = {
      {"cortex-m55"},
      "F8K_TAP_1(\"r6\", \"lr\") F8K_TAP_2(\"r4\", \"r12\")",
      "F8K_TAP_1(\"r6\", \"lr\")"},
-    {"windows from 16 on are the first",
+    {"windows from 32 on are the first",
      "padded_rows",
      {"cortex-m55"},
      "load_planes(r, done - r.pad_left",

@@ -49,7 +49,7 @@ constexpr int32_t window_bytes(int32_t ins) { return kPixels * round_up(ins, kCh
 
 // Scratch of the columns: for each row of the kernel and 16 channels a plane, 16 bytes of each column that some windows
 // see, side by side; then staging_bytes(). So many windows at once: more take scratch, fewer load more columns twice.
-inline constexpr int32_t kColumnWindows = 16;
+inline constexpr int32_t kColumnWindows = 32;
 constexpr int32_t plane_bytes(int32_t windows) {
   return 16 * (round_up(windows < kColumnWindows ? windows : kColumnWindows, kPixels) + 2);
 }
