@@ -474,19 +474,22 @@ KernelStruct planar_struct(const Geometry& image, const target::Target& target, 
 KernelStruct strip_struct(const Geometry& image, const target::StreamFormat& format, int64_t zx) {
   const Geometry g = as_strips_run(image, format);
   const bool by_columns = strips_by_columns(image, format);
-  const int64_t left = std::min(g.left, strip_columns(g));
+  const int64_t pixel_in = by_columns ? image.in_w * g.ins : g.ins;
+  const int64_t left = std::clamp<int64_t>(g.left, 0, strip_columns(g));
+  const int64_t skipped = std::max<int64_t>(-g.left, 0);
   return {"f8k::StripShape",
           {{"batch", g.batch},
            {"ins", g.ins},
            {"outs", g.outs},
-           {"pixel_in", by_columns ? image.in_w * g.ins : g.ins},
+           {"pixel_in", pixel_in},
            {"pixel_out", by_columns ? image.out_w * g.outs : g.outs},
            {"kernel_h", g.kernel_h},
            {"stride_h", g.stride_h},
            {"pad_top", g.top},
            {"columns", strip_columns(g)},
            {"left", left},
-           {"inside", std::min(g.in_w, strip_columns(g) - left)},
+           {"inside", std::min(g.in_w - skipped, strip_columns(g) - left)},
+           {"skipped", skipped * pixel_in},
            {"step", g.stride_w * g.kernel_h * g.ins},
            {"window_bytes", g.window()},
            {"windows", g.out_w},

@@ -29,9 +29,10 @@ struct Conv2dRun {
 
   template <class Memory>
   void row(Memory memory, int32_t image, int32_t oy) const {
+    const int8_t* const from = x.row(memory, image, oy * s.stride_h - s.pad_top) - s.pad_left * s.ins;
     int8_t* const to = y.row(memory, image, oy);
-    Kernels::gemm_run(stream, out, s.window_bytes, x.row(memory, image, oy * s.stride_h), s.stride_w * s.ins, s.out_w,
-                      at<uint32_t>(memory, buffer_at), to, s.outs);
+    Kernels::gemm_run(stream, out, s.window_bytes, from, s.stride_w * s.ins, s.out_w, at<uint32_t>(memory, buffer_at),
+                      to, s.outs);
     if (out.lo > -128 || out.hi < 127) clamp_elements<Isa>(s.out_w * s.outs, out.lo, out.hi, to, to);
   }
 };

@@ -20,6 +20,7 @@ struct StripShape {
   int32_t kernel_h, stride_h, pad_top;
   int32_t columns;       // of the strip
   int32_t left, inside;  // of them before the image, and in it
+  int32_t skipped;       // bytes of a row before the first pixel that windows see
   int32_t step;          // bytes between windows in the strip
   int32_t window_bytes;
   int32_t windows;  // of a row
@@ -67,7 +68,7 @@ struct Conv2dStrip {
     strip += s.left * column;
     for (int32_t ky = 0; ky < s.kernel_h; ++ky, ++iy, strip += s.ins)
       if (const int8_t* const row = x.row(memory, image, iy))
-        Isa::spread(row, s.pixel_in, s.ins, s.inside, strip, column);
+        Isa::spread(row + s.skipped, s.pixel_in, s.ins, s.inside, strip, column);
   }
 };
 
