@@ -290,18 +290,16 @@ struct MveKernels : V7m {
     const int8_t* b = windows > 1 ? x + step : x;
     const int8_t* c = windows > 2 ? x + 2 * step : x;
     const int8_t* d = windows > 3 ? x + 3 * step : x;
-    int8_t* last = to + 2 * mve::kChunk;
     int32_t now = bytes < mve::kChunk ? bytes : mve::kChunk;
     asm volatile(
         "1: wlstp.8 lr, %[now], 3f\n"
         "2: vldrb.u8 q0, [%[a]], #16\n vldrb.u8 q1, [%[b]], #16\n vldrb.u8 q2, [%[c]], #16\n"
-        "vldrb.u8 q3, [%[d]], #16\n vstrb.8 q1, [%[to], #64]\n vstrb.8 q3, [%[last], #64]\n"
-        "vstrb.8 q0, [%[to]], #16\n vstrb.8 q2, [%[last]], #16\n letp lr, 2b\n"
-        "3: subs %[bytes], %[now]\n beq 4f\n add %[to], #192\n add %[last], #192\n"
+        "vldrb.u8 q3, [%[d]], #16\n vstrw.32 q1, [%[to], #64]\n vstrw.32 q2, [%[to], #128]\n"
+        "vstrw.32 q3, [%[to], #192]\n vstrw.32 q0, [%[to]], #16\n letp lr, 2b\n"
+        "3: subs %[bytes], %[now]\n beq 4f\n add %[to], #192\n"
         "cmp %[bytes], #64\n it lt\n movlt %[now], %[bytes]\n b 1b\n"
         "4:\n"
-        : [a] "+r"(x), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [to] "+r"(to), [last] "+r"(last), [bytes] "+r"(bytes),
-          [now] "+r"(now)
+        : [a] "+r"(x), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [to] "+r"(to), [bytes] "+r"(bytes), [now] "+r"(now)
         :
         : "lr", "q0", "q1", "q2", "q3", "memory", "cc");
   }
