@@ -222,6 +222,8 @@ std::optional<Unit> stream(const Program& p, const target::Target& target, size_
   for (size_t i = first; i < end; ++i) unit.scratch_bytes = std::max(unit.scratch_bytes, scratch_of(p, target, i));
   const Parts parts = parts_of(p, target, unit);
   Puller(p, unit, parts).run();
+  const auto is_empty = [](const auto& ring) { return ring.second == 0; };
+  if (std::ranges::any_of(unit.ring_rows, is_empty)) return std::nullopt;  // windows that see padding alone
   find_trails(p, unit, parts);
   return unit;
 }
