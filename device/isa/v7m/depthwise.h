@@ -28,6 +28,10 @@ constexpr int32_t depthwise_weight_words(int32_t kernel_h, int32_t kernel_w, int
 }
 inline constexpr int32_t kDepthwiseTail = 4;  // words behind the weights
 
+// The two ways (PlanarShape::way): any kernel, or a loop for 3x3 at a stride of 1 or 2.
+inline constexpr int32_t kAnyKernel = 0;
+inline constexpr int32_t k3x3 = 1;
+
 // w0, w1, w2 of each row from a record's words.
 inline void read_taps_3x3(const int32_t* words, int8_t* w) {
   for (int32_t ky = 0; ky < 3; ++ky, words += 2, w += 3) {

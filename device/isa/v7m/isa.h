@@ -175,8 +175,7 @@ struct V7m {
   static const int32_t* depthwise_row(const PlanarShape& p, const Output& /*out*/, const int32_t* record,
                                       int32_t channels, const int8_t* planar, const int32_t* places, int8_t* work,
                                       int8_t* y) {
-    if (!v7m::is_3x3(p.kernel_h, p.kernel_w, p.dilation) || p.stride > 2)
-      return depthwise_any(p, record, channels, planar, places, y);
+    if (p.way == v7m::kAnyKernel) return depthwise_any(p, record, channels, planar, places, y);
     int32_t* const sums = reinterpret_cast<int32_t*>(work);
     const bool by_two = p.stride == 1;
     const int32_t words = by_two ? (p.outputs + 1) / 2 : p.outputs;

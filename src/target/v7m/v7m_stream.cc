@@ -216,8 +216,11 @@ Matrix unpack_depthwise(const int32_t* words, const DepthwiseKernel& kernel) {
 }
 
 DepthwiseBlocks depthwise_blocks(const DepthwiseKernel& kernel) {
+  const bool is_3x3 = v7m::is_3x3(static_cast<int32_t>(kernel.height), static_cast<int32_t>(kernel.width),
+                                  static_cast<int32_t>(kernel.dilation));
   return {v7m::kDepthwiseChannels, 1, v7m::planar_row_bytes(static_cast<int32_t>(kernel.columns())),
-          4 * v7m::depthwise_work_words(static_cast<int32_t>(kernel.outputs))};
+          4 * v7m::depthwise_work_words(static_cast<int32_t>(kernel.outputs)),
+          is_3x3 && kernel.stride <= 2 ? v7m::k3x3 : v7m::kAnyKernel};
 }
 
 }  // namespace
