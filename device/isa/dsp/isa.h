@@ -22,7 +22,9 @@
 namespace f8k {
 inline namespace v0_1 {
 
-struct Dsp : V7m {
+// kRelu: core/relu.h. Without it, too, layers whose results have a zero point of -128 take kernels for that.
+template <bool kRelu>
+struct DspKernels : V7m {
   static constexpr const char* kName = "dsp";
   static constexpr WeightOrder kGemmOrder = dsp::kGemmOrder;
 
@@ -56,6 +58,7 @@ struct Dsp : V7m {
   static constexpr int32_t kStreamRows = 1;
   static constexpr bool kLoadsRuns = true;
   static constexpr bool kJoinsRows = true;
+  static constexpr bool kSpreadsThrees = true;
 
   static void copy(int8_t* to, const int8_t* from, int32_t bytes) { dsp::copy_asm(to, from, bytes); }
 
@@ -84,18 +87,41 @@ struct Dsp : V7m {
   // Every channel of 1 or 2 pixels whose windows are in the buffer; y[i]: where pixel i's channels start.
   static void gemm(const int32_t* stream, const Output& out, int32_t ins, int32_t pixels, const uint32_t* buffer,
                    int8_t* const* y) {
-    const int32_t padded = dsp::stream_ins(ins);
-    const dsp::GemmArguments arguments = {buffer, buffer + padded / 2 * pixels, y[0], y[pixels - 1], padded / 4};
-    const bool widened = stream[1] != 0;
-    stream += dsp::kStreamHead;
-    if (pixels == 1) {
-      widened ? dsp::gemm_one_pixel_widened_asm(stream, &arguments) : dsp::gemm_one_pixel_asm(stream, &arguments);
-    } else if (out.zero == -128) {
-      widened ? dsp::gemm_widened_from_least_asm(stream, &arguments)
-              : dsp::gemm_two_pixels_from_least_asm(stream, &arguments);
-    } else {
-      widened ? dsp::gemm_widened_asm(stream, &arguments) : dsp::gemm_two_pixels_asm(stream, &arguments);
-    }
+    dsp::GemmArguments arguments = {buffer, 0, nullptr, y[0], y[pixels - 1], nullptr, nullptr, 0, 1, 0};
+    multiply(stream, out, ins, pixels, arguments);
+  }
+
+  // The same for a row of windows without gaps, step_x bytes apart at x, with results step_y apart. Two at a time are
+  // read in whole words; where that would reach beyond the last one, it is left for load().
+  [[gnu::noinline]] static void gemm_run(const int32_t* stream, const Output& out, int32_t ins, const int8_t* x,
+                                         int32_t step_x, int32_t windows, uint32_t* buffer, int8_t* y, int32_t step_y) {
+    const int32_t pairs = (ins % 4 == 0 ? windows : windows - 1) / 2;
+    const int32_t rest = windows - 2 * pairs;
+    dsp::GemmArguments arguments = {buffer, 0, nullptr, y, y + step_y, nullptr, x, step_x, pairs, 2 * step_y};
+    if (pairs > 0) multiply(stream, out, ins, 2, arguments);
+    if (rest == 0) return;
+    x += 2 * pairs * step_x;
+    for (int32_t i = 0; i < rest; ++i, x += step_x) load(x, ins, 0, i, rest, buffer);
+    arguments.y0 += 2 * pairs * step_y;
+    arguments.y1 += 2 * pairs * step_y;
+    arguments.x = nullptr;
+    arguments.pairs = 1;
+    multiply(stream, out, ins, rest, arguments);
+  }
+
+  // ---- strips (ops/conv2d/conv2d_strip.kernel.h)
+
+  static void fill(int8_t* to, int32_t value, int32_t bytes) { fill_bytes(to, value, bytes); }
+
+  // Copies `count` pieces of `bytes` bytes, step_x apart at x, to places step_to apart.
+  static void spread(const int8_t* x, int32_t step_x, int32_t bytes, int32_t count, int8_t* to, int32_t step_to) {
+    for (; count > 0; --count, x += step_x, to += step_to)
+      for (int32_t i = 0; i < bytes; ++i) to[i] = x[i];
+  }
+
+  // The same from three rows of `count` pixels of three channels, whose pieces follow each other.
+  static void spread_threes(const int8_t* const* rows, int32_t count, int8_t* to) {
+    dsp::spread_threes_asm(rows, count, to);
   }
 
   // One row of a linear. scratch: two bytes for each input that is widened. y must not lie over x.
@@ -140,6 +166,22 @@ struct Dsp : V7m {
   }
 
  private:
+  // What is missing in the arguments comes from the head of the stream and from `ins`.
+  [[gnu::noinline]] static void multiply(const int32_t* stream, const Output& out, int32_t ins, int32_t pixels,
+                                         dsp::GemmArguments& arguments) {
+    arguments.fours = dsp::stream_ins(ins) / 4;
+    arguments.buffer_end = arguments.buffer + 2 * arguments.fours * pixels;
+    arguments.stream = stream + dsp::kStreamHead;
+    const bool widened = stream[1] != 0;
+    if (pixels == 1) {
+      widened ? dsp::gemm_one_pixel_widened_asm(&arguments) : dsp::gemm_one_pixel_asm(&arguments);
+    } else if (kRelu || out.zero == -128) {
+      widened ? dsp::gemm_widened_from_least_asm(&arguments) : dsp::gemm_two_pixels_from_least_asm(&arguments);
+    } else {
+      widened ? dsp::gemm_widened_asm(&arguments) : dsp::gemm_two_pixels_asm(&arguments);
+    }
+  }
+
   // The first `n` <= 4 bytes at p as one word, zeros above.
   static int8x4_t word(const int8_t* p, int32_t n) {
     uint32_t bits = 0;
@@ -174,11 +216,11 @@ struct Dsp : V7m {
                                          p.outputs & 1,
                                          p.pixel_out};
     if (p.stride == 1) {
-      zero == -128 ? dsp::depthwise_3x3_stride_1_from_least_asm(&arguments)
-                   : dsp::depthwise_3x3_stride_1_asm(&arguments);
+      kRelu || zero == -128 ? dsp::depthwise_3x3_stride_1_from_least_asm(&arguments)
+                            : dsp::depthwise_3x3_stride_1_asm(&arguments);
     } else {
-      zero == -128 ? dsp::depthwise_3x3_stride_2_from_least_asm(&arguments)
-                   : dsp::depthwise_3x3_stride_2_asm(&arguments);
+      kRelu || zero == -128 ? dsp::depthwise_3x3_stride_2_from_least_asm(&arguments)
+                            : dsp::depthwise_3x3_stride_2_asm(&arguments);
     }
     return arguments.record;
   }
@@ -244,6 +286,10 @@ struct Dsp : V7m {
     sum1 = __smlad(x_even, __sxtb16(w1), sum1);
     sum1 = __smlad(x_odd, odd_bytes(w1), sum1);
   }
+};
+
+struct Dsp : DspKernels<false> {
+  using Relu = DspKernels<true>;
 };
 
 }  // namespace v0_1

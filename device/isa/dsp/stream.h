@@ -41,6 +41,7 @@ inline constexpr int32_t kMaxShift = 22;            // |zero| * 2^22 + 2^21 + 2^
 inline constexpr int32_t kLastPair = 1 << 8;        // in a pair's place_b
 inline constexpr int32_t kChannelShift = 9;         // of the channel in a place
 inline constexpr int32_t kMaxOuts = 1 << 22;        // channels that a place has room for
+inline constexpr int32_t kStripBytes = 1024;        // what the windows of a row may come from, where they have gaps
 inline constexpr int32_t kMaxWidened = 312;         // ins of a linear that are widened to int16 once, in 624 bytes
 inline constexpr int32_t kUnwidenedBlock = 48;      // those before them, unpacked for each four channels, come so many
 

@@ -39,6 +39,9 @@ struct V7m {
   // Whether there is load_joined(), for windows whose rows are no multiple of what load() takes.
   static constexpr bool kJoinsRows = false;
 
+  // Whether there is spread_threes(), for strips of three rows of three channels.
+  static constexpr bool kSpreadsThrees = false;
+
   // acc[j] += sum over k of x[k] * w[j][k], j < kGemmOrder.out_block; w is one row group in kGemmOrder.
   static void dot_rows(const int8_t* x, const int8_t* w, int32_t ins, int32_t* acc) {
     int32_t sum = acc[0];

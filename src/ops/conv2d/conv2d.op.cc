@@ -364,7 +364,7 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
 int64_t buffer_bytes(const Geometry& g, const target::Target& target) {
   const target::StreamFormat& format = *target::stream_format(target.isa);
   const auto bytes = shares_columns(g, format) ? format.columns_buffer_bytes : format.buffer_bytes;
-  return bytes(g.window(), g.group_outs(), flattened(g).out_w);
+  return bytes(g.window(), g.group_outs(), flattened(as_strips_run(g, format)).out_w);
 }
 
 const target::StreamFormat* strip_format(const Node& node, const Geometry& g, const target::Target& target) {

@@ -66,6 +66,13 @@ struct Conv2dStrip {
     Isa::fill(strip, s.input_zero, (whole ? s.left : s.columns) * column);
     Isa::fill(strip + end * column, s.input_zero, (s.columns - end) * column);
     strip += s.left * column;
+    if constexpr (Isa::kSpreadsThrees) {
+      if (whole && s.kernel_h == 3 && s.ins == 3 && s.pixel_in == 3) {
+        const int8_t* const rows[3] = {x.row(memory, image, iy), x.row(memory, image, iy + 1),
+                                       x.row(memory, image, iy + 2)};
+        return Isa::spread_threes(rows, s.inside, strip);
+      }
+    }
     for (int32_t ky = 0; ky < s.kernel_h; ++ky, ++iy, strip += s.ins)
       if (const int8_t* const row = x.row(memory, image, iy))
         Isa::spread(row + s.skipped, s.pixel_in, s.ins, s.inside, strip, column);

@@ -81,7 +81,8 @@ int64_t strip_bytes(const Geometry& g) { return strip_columns(g) * g.kernel_h * 
 
 bool makes_strips(const Geometry& g, const target::StreamFormat& format) {
   return g.groups == 1 && g.dilation_h == 1 && g.dilation_w == 1 && !runs_without_gaps(g, format) &&
-         !shares_columns(g, format) && strip_bytes(g) <= format.strip_bytes;
+         !shares_columns(g, format) && strip_bytes(g) <= format.strip_bytes &&
+         (format.load_unit == 1 || g.segment() % format.load_unit != 0);
 }
 
 bool strips_by_columns(const Geometry& g, const target::StreamFormat& format) {

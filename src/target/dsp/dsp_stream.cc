@@ -317,7 +317,17 @@ DepthwiseBlocks depthwise_blocks(const DepthwiseKernel& kernel) {
 
 }  // namespace
 
-const StreamFormat kDspStreams = {buffer_bytes, pack_pixels,    unpack_pixels,    rows_buffer_bytes, pack_rows,
-                                  unpack_rows,  pack_depthwise, unpack_depthwise, depthwise_blocks};
+const StreamFormat kDspStreams = {.buffer_bytes = buffer_bytes,
+                                  .pack = pack_pixels,
+                                  .unpack = unpack_pixels,
+                                  .rows_buffer_bytes = rows_buffer_bytes,
+                                  .pack_rows = pack_rows,
+                                  .unpack_rows = unpack_rows,
+                                  .pack_depthwise = pack_depthwise,
+                                  .unpack_depthwise = unpack_depthwise,
+                                  .depthwise_blocks = depthwise_blocks,
+                                  .run_windows = dsp::kStreamPixels,
+                                  .strip_bytes = dsp::kStripBytes,
+                                  .has_relu = true};
 
 }  // namespace fold8::target
