@@ -2,13 +2,23 @@
 // of one op have in common; each ISA has
 //   planar(shape, x, channels, to)       makes one from a row of pixels, x null for a row that is all padding
 //   depthwise_row(shape, ...)            makes an output row of the block from kernel_h of them
-// and may have depthwise_pair(shape, ...), which makes an output row and the next one from kernel_h + 1.
+// and may have depthwise_pair(shape, ...), which makes an output row and the next one from kernel_h + 1, or
+// depthwise_block(...), which makes all rows of a block.
 #pragma once
 
 #include <stdint.h>
 
 namespace f8k {
 inline namespace v0_1 {
+
+// A depthwise convolution. Height and width are as the rows run: the image's own, or exchanged, with rows that are its
+// columns. What rows have in common stands in a PlanarShape beside it.
+struct DepthwiseShape {
+  int32_t batch, in_h, ins, out_h;
+  int32_t multiplier;  // output channel c * multiplier + j sees input channel c
+  int32_t stride_h, pad_top, dilation_h;
+  int32_t row_in;  // bytes between neighbouring rows
+};
 
 struct PlanarShape {
   int32_t columns;       // of a planar row: what the windows see of it

@@ -16,6 +16,8 @@ namespace dsp {
 inline constexpr int32_t kDepthwiseChannels = 4;
 inline constexpr int32_t kDepthwiseTail = 4;  // words of a record behind the weights
 
+inline constexpr int32_t kRecord3x3 = 3 * 2 + kDepthwiseTail;
+
 constexpr bool is_3x3(int32_t kernel_h, int32_t kernel_w, int32_t dilation) {
   return kernel_h == 3 && kernel_w == 3 && dilation == 1;
 }

@@ -42,17 +42,20 @@ namespace dsp {
       "6: pop {r4-r10, pc}\n");
 }
 
-// What a 3x3 kernel without gaps needs for one output row of some channels. The loops advance it.
+// What a 3x3 kernel without gaps needs for one output row of some channels. The loops copy all behind y to their stack,
+// where `end` becomes that of a channel's pairs, and `pairs` an entry.
 struct DepthwiseArguments {
-  const int8_t* rows[3];  // of the window, in the next channel's planes
-  int32_t plane;          // bytes from one channel's plane to the next
-  const int32_t* record;
+  const int8_t* rows[3];  // of the window, in the first channel's planes
   int8_t* y;
-  int32_t channel_out;
-  int32_t channels;
-  int32_t pairs;       // of neighbouring results
-  int32_t has_single;  // whether one more follows
   int32_t pixel_out;
+  int8_t* end;
+  int32_t pair_bytes;  // from the first pair of results to behind the last
+  int32_t pairs;       // of neighbouring results
+  const int32_t* record;
+  int32_t channels;
+  int32_t next_plane;  // bytes from where a channel's pairs end in a row to the next channel's plane
+  int32_t next_y;      // ... in the results to the next channel's
+  int32_t has_single;  // whether a result follows the pairs
 };
 
 #define F8K_PAIR_OF_STRIDE_1(row, w01, w12)                                                                   \
@@ -80,42 +83,41 @@ struct DepthwiseArguments {
                                        "asr r8, r8, r6\n asr r9, r9, r6\n ssat r8, #8, r8\n ssat r9, #8, r9\n" \
                                        "strb r8, [lr]\n strb r9, [lr, r7]\n add lr, lr, r7, lsl #1\n"
 
-// sp: kernel_sum twice, C, multiplier, shift, pixel_out, end of y's pairs, bytes of them, arguments, entry, has_single.
-// The loop over pairs is two long; the entry is its middle where their number is odd, or its end where there are none.
+// sp: kernel_sum twice, C, multiplier, shift, the arguments from pixel_out on. The loop over pairs is two long; the
+// entry is its middle where their number is odd, or its end where there are none.
 #define F8K_3X3(TAPS, ROUND_TWO, ROUND_ONE) \
   ".syntax unified\n"                                                                                             \
-  "push {r4-r11, lr}\n sub sp, #44\n str r0, [sp, #32]\n"                                                         \
-  "add r1, r0, #32\n ldm r1, {r1-r3}\n str r3, [sp, #20]\n str r2, [sp, #40]\n"                                   \
-  "mul r4, r1, r3\n lsl r4, r4, #1\n str r4, [sp, #28]\n"                                                         \
-  "adr r5, 4f\n cbz r1, 0f\n adr r5, 2f\n tst r1, #1\n beq 0f\n adr r5, 3f\n"                                     \
-  "0: orr r5, r5, #1\n str r5, [sp, #36]\n"                                                                       \
-  "1: ldr lr, [sp, #32]\n ldm lr, {r10-r12}\n ldrd r4, r5, [lr, #12]\n ldrd r6, r7, [lr, #20]\n"                  \
-  "add r1, r10, r4\n add r2, r11, r4\n add r3, r12, r4\n add r4, r5, #40\n add r7, r6, r7\n"                      \
-  "stm lr, {r1-r3}\n strd r4, r7, [lr, #16]\n"                                                                    \
-  "ldr r7, [sp, #28]\n mov lr, r6\n add r6, r6, r7\n str r6, [sp, #24]\n"                                         \
-  "ldm r5, {r0-r9}\n strd r6, r6, [sp]\n strd r7, r8, [sp, #8]\n str r9, [sp, #16]\n ldr pc, [sp, #36]\n"         \
+  "push {r4-r11, lr}\n sub sp, #56\n ldm r0!, {r10-r12, lr}\n ldm r0, {r0-r8}\n add r9, sp, #20\n stm r9, {r0-r8}\n" \
+  "adr r5, 4f\n cbz r3, 0f\n adr r5, 2f\n tst r3, #1\n beq 0f\n adr r5, 3f\n"                                     \
+  "0: orr r5, r5, #1\n str r5, [sp, #32]\n"                                                                       \
+  "1: ldr r9, [sp, #36]\n add r8, r9, #40\n str r8, [sp, #36]\n ldm r9, {r0-r9}\n"                                \
+  "strd r6, r6, [sp]\n strd r7, r8, [sp, #8]\n str r9, [sp, #16]\n"                                               \
+  "ldr r6, [sp, #28]\n add r6, lr\n str r6, [sp, #24]\n ldr pc, [sp, #32]\n"                                      \
   ".balign 4\n"                                                                                                   \
   "2: " F8K_PAIR(TAPS, ROUND_TWO)                                                                                 \
   ".balign 4\n"                                                                                                   \
   "3: " F8K_PAIR(TAPS, ROUND_TWO) "ldr r6, [sp, #24]\n cmp lr, r6\n bne 2b\n"                                     \
   ".balign 4\n"                                                                                                   \
-  "4: ldr r6, [sp, #40]\n cbz r6, 5f\n"                                                                           \
+  "4: ldr r6, [sp, #52]\n cbz r6, 5f\n"                                                                           \
   "ldr r8, [sp]\n" F8K_ROWS(F8K_SINGLE) "ldrd r6, r7, [sp, #8]\n" ROUND_ONE "ldr r6, [sp, #16]\n"                 \
   "asr r8, r8, r6\n ssat r8, #8, r8\n strb r8, [lr]\n"                                                            \
-  "5: ldr r7, [sp, #32]\n ldr r6, [r7, #28]\n subs r6, #1\n str r6, [r7, #28]\n bne 1b\n"                         \
-  "add sp, #44\n pop {r4-r11, pc}\n"
+  "5: ldrd r6, r7, [sp, #40]\n add r10, r7\n add r11, r7\n add r12, r7\n ldr r7, [sp, #48]\n add lr, r7\n"        \
+  "subs r6, #1\n str r6, [sp, #40]\n bne 1b\n"                                                                    \
+  "add sp, #56\n pop {r4-r11, pc}\n"
 
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_1_asm(DepthwiseArguments*) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_1_asm(const DepthwiseArguments*) {
   asm volatile(F8K_3X3(F8K_PAIR_OF_STRIDE_1, F8K_ROUND_TWO_BY_SIGN, F8K_ROUND_ONE_BY_SIGN));
 }
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_2_asm(DepthwiseArguments*) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_2_asm(const DepthwiseArguments*) {
   asm volatile(F8K_3X3(F8K_PAIR_OF_STRIDE_2, F8K_ROUND_TWO_BY_SIGN, F8K_ROUND_ONE_BY_SIGN));
 }
 // The same for a zero point of -128.
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_1_from_least_asm(DepthwiseArguments*) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_1_from_least_asm(
+    const DepthwiseArguments*) {
   asm volatile(F8K_3X3(F8K_PAIR_OF_STRIDE_1, F8K_ROUND_TWO, F8K_ROUND_ONE));
 }
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_2_from_least_asm(DepthwiseArguments*) {
+[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_2_from_least_asm(
+    const DepthwiseArguments*) {
   asm volatile(F8K_3X3(F8K_PAIR_OF_STRIDE_2, F8K_ROUND_TWO, F8K_ROUND_ONE));
 }
 

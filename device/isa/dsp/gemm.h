@@ -48,7 +48,7 @@ struct LinearArguments {
 #define F8K_NARROW(acc, shift) "asr " acc ", " acc ", " shift "\n ssat " acc ", #8, " acc "\n"
 
 // Accumulators: r8, r9: a and b of pixel 0; r10, r11: of pixel 1, which start from those of pixel 0.
-#define F8K_TWO_PIXELS_FROM(from0, from1, w, a0, a1)                                                               \
+#define F8K_TWO_PIXELS_FROM(from0, from1, w, a0, a1)                                                                \
   "smlad r11, " w ", " a1 ", " from1 "\n smlad r9, " w ", " a0 ", r9\n sxtb16 " w ", " w "\n smlad r10, " w ", " a1 \
   ", " from0 "\n smlad r8, " w ", " a0 ", r8\n"
 #define F8K_TWO_PIXELS(w, a0, a1) F8K_TWO_PIXELS_FROM("r10", "r11", w, a0, a1)
@@ -61,15 +61,17 @@ struct LinearArguments {
 #define F8K_ENTER_TWO_PIXELS "push {r4-r11, lr}\n sub sp, #44\n ldm r0, {r1-r10}\n stm sp, {r1-r10}\n"
 
 // Two windows as in load_pair_asm, then the stream from its start.
-#define F8K_LOAD_TWO_PIXELS \
-  "ldrd r0, r2, [sp, #24]\n cbz r0, 9f\n add r1, r0, r2\n add r2, r1\n str r2, [sp, #24]\n"                            \
-  "ldr r3, [sp]\n ldr r2, [sp, #8]\n sub r2, r3\n subs r2, #32\n blt 8f\n"                                             \
-  "7: ldr r4, [r0], #4\n ldr r6, [r1], #4\n" F8K_WIDEN_TWO "stm r3!, {r4-r7}\n"                                        \
-  "ldr r4, [r0], #4\n ldr r6, [r1], #4\n" F8K_WIDEN_TWO "stm r3!, {r4-r7}\n subs r2, #32\n bge 7b\n"                   \
-  "8: adds r2, #32\n beq 9f\n ldr r4, [r0]\n ldr r6, [r1]\n" F8K_WIDEN_TWO "stm r3!, {r4-r7}\n"                        \
+#define F8K_LOAD_TWO_PIXELS                                                                 \
+  "ldrd r0, r2, [sp, #24]\n cbz r0, 9f\n add r1, r0, r2\n add r2, r1\n str r2, [sp, #24]\n" \
+  "ldr r3, [sp]\n ldr r2, [sp, #8]\n sub r2, r3\n subs r2, #32\n blt 8f\n"                  \
+  "7: ldr r4, [r0], #4\n ldr r6, [r1], #4\n" F8K_WIDEN_TWO                                  \
+  "stm r3!, {r4-r7}\n"                                                                      \
+  "ldr r4, [r0], #4\n ldr r6, [r1], #4\n" F8K_WIDEN_TWO                                     \
+  "stm r3!, {r4-r7}\n subs r2, #32\n bge 7b\n"                                              \
+  "8: adds r2, #32\n beq 9f\n ldr r4, [r0]\n ldr r6, [r1]\n" F8K_WIDEN_TWO                  \
+  "stm r3!, {r4-r7}\n"                                                                      \
   "9: ldr lr, [sp, #20]\n"
-#define F8K_WIDEN_TWO \
-  "sxtb16 r5, r4, ror #8\n sxtb16 r4, r4\n sxtb16 r7, r6, ror #8\n sxtb16 r6, r6\n"
+#define F8K_WIDEN_TWO "sxtb16 r5, r4, ror #8\n sxtb16 r4, r4\n sxtb16 r7, r6, ror #8\n sxtb16 r6, r6\n"
 
 // r8-r11 are doubled. Goes back to 1 for the next pair of channels, to 0 for the next two pixels.
 #define F8K_FINISH_TWO_PIXELS(ROUND) \
@@ -114,9 +116,10 @@ struct LinearArguments {
   asm volatile(F8K_GEMM_TWO_PIXELS(F8K_ROUND));
 }
 
-#define F8K_WIDENED_FOUR_K_FROM(from0, from1)                                                         \
-  "ldm r12!, {r4-r7}\n ldm lr!, {r0-r3}\n"                                                            \
-  "smlad r10, r0, r6, " from0 "\n smlad r11, r2, r6, " from1 "\n smlad r8, r0, r4, r8\n smlad r9, r2, r4, r9\n" \
+#define F8K_WIDENED_FOUR_K_FROM(from0, from1)                \
+  "ldm r12!, {r4-r7}\n ldm lr!, {r0-r3}\n"                   \
+  "smlad r10, r0, r6, " from0 "\n smlad r11, r2, r6, " from1 \
+  "\n smlad r8, r0, r4, r8\n smlad r9, r2, r4, r9\n"         \
   "smlad r8, r1, r5, r8\n smlad r9, r3, r5, r9\n smlad r10, r1, r7, r10\n smlad r11, r3, r7, r11\n"
 #define F8K_WIDENED_FOUR_K F8K_WIDENED_FOUR_K_FROM("r10", "r11")  // 10 * 4 bytes
 #define F8K_GEMM_WIDENED(ROUND) \
@@ -145,10 +148,10 @@ struct LinearArguments {
 #define F8K_ONE_PIXEL(w, a) "smlad r9, " w ", " a ", r9\n sxtb16 " w ", " w "\n smlad r8, " w ", " a ", r8\n"
 
 // sp: buffer, buffer_end, y0.
-#define F8K_ENTER_ONE_PIXEL                                                                   \
-  ".syntax unified\n"                                                                         \
+#define F8K_ENTER_ONE_PIXEL                                                                     \
+  ".syntax unified\n"                                                                           \
   "push {r4-r11, lr}\n sub sp, #12\n ldm r0, {r2-r7}\n mov r11, r3\n mov r3, r4\n mov r4, r5\n" \
-  "stm sp, {r2-r4}\n mov lr, r7\n"                                                           \
+  "stm sp, {r2-r4}\n mov lr, r7\n"                                                              \
   "1: ldm lr!, {r8, r9}\n ldrd r12, r10, [sp]\n"
 #define F8K_SCALE_ONE_PIXEL \
   "ldm lr!, {r0-r5}\n ldr r7, [sp, #8]\n"                                                               \

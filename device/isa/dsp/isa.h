@@ -161,8 +161,42 @@ struct DspKernels : V7m {
                                       const int8_t* planar, const int32_t* places, int8_t* /*work*/, int8_t* y) {
     planar += (kDepthwiseChannels - channels) * dsp::plane_bytes(p.columns);
     if (!dsp::is_3x3(p.kernel_h, p.kernel_w, p.dilation)) return depthwise_any(p, record, channels, planar, places, y);
-    return p.stride <= 2 ? depthwise_3x3(p, out.zero, record, channels, planar, places, y)
-                         : depthwise_3x3_singly(p, record, channels, planar, places, y);
+    return depthwise_3x3(p, out.zero, record, channels, planar, places, y);
+  }
+
+  static constexpr bool kMakesBlocks = true;
+  static bool makes_blocks(const DepthwiseShape& s, const PlanarShape& p) {
+    return dsp::is_3x3(p.kernel_h, p.kernel_w, p.dilation) && p.stride <= 2 && s.dilation_h == 1 && s.multiplier == 1;
+  }
+
+  // All rows of a block of `channels` channels; returns the end of their records. planar: three rows, of which the
+  // oldest makes room for each that comes.
+  [[gnu::noinline]] static const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p,
+                                                          const Output& out, const int8_t* x, const int32_t* record,
+                                                          int32_t channels, int8_t* planar_rows, int8_t* y) {
+    const int32_t row_bytes = dsp::planar_row_bytes(p.columns);
+    const int32_t missing = (kDepthwiseChannels - channels) * dsp::plane_bytes(p.columns);
+    dsp::DepthwiseArguments arguments = arguments_3x3(p, record, channels);
+    int8_t* a = planar_rows;
+    int8_t* b = a + row_bytes;
+    int8_t* c = b + row_bytes;
+    int32_t next = -s.pad_top;  // input row to load
+    int32_t first = next;
+    for (int32_t left = s.out_h; left > 0; --left, first += s.stride_h, y += p.row_out) {
+      for (next = next < first ? first : next; next < first + 3; ++next) {
+        int8_t* const oldest = a;
+        a = b;
+        b = c;
+        c = oldest;
+        planar(p, next >= 0 && next < s.in_h ? x + next * s.row_in : nullptr, channels, c);
+      }
+      arguments.rows[0] = a + missing;
+      arguments.rows[1] = b + missing;
+      arguments.rows[2] = c + missing;
+      arguments.y = y;
+      row_3x3(p, out.zero, arguments);
+    }
+    return record + channels * dsp::kRecord3x3;
   }
 
  private:
@@ -202,49 +236,45 @@ struct DspKernels : V7m {
       for (int32_t c = 0; c < channels; ++c) reinterpret_cast<int16_t*>(to + c * plane)[0] = x[c];
   }
 
-  // Not inlined, as the others below: each has arguments on the stack.
+  // Not inlined, as the others below: each has arguments on the stack. Under strides larger than two each result is a
+  // row of its own.
   [[gnu::noinline]] static const int32_t* depthwise_3x3(const PlanarShape& p, int32_t zero, const int32_t* record,
                                                         int32_t channels, const int8_t* planar, const int32_t* places,
                                                         int8_t* y) {
-    dsp::DepthwiseArguments arguments = {{planar + places[0], planar + places[1], planar + places[2]},
-                                         dsp::plane_bytes(p.columns),
-                                         record,
-                                         y,
-                                         p.channel_out,
-                                         channels,
-                                         p.outputs >> 1,
-                                         p.outputs & 1,
-                                         p.pixel_out};
-    if (p.stride == 1) {
-      kRelu || zero == -128 ? dsp::depthwise_3x3_stride_1_from_least_asm(&arguments)
-                            : dsp::depthwise_3x3_stride_1_asm(&arguments);
-    } else {
-      kRelu || zero == -128 ? dsp::depthwise_3x3_stride_2_from_least_asm(&arguments)
-                            : dsp::depthwise_3x3_stride_2_asm(&arguments);
+    dsp::DepthwiseArguments arguments = arguments_3x3(p, record, channels);
+    for (int32_t i = 0; i < 3; ++i) arguments.rows[i] = planar + places[i];
+    arguments.y = y;
+    for (int32_t left = p.stride <= 2 ? 1 : p.outputs; left > 0; --left, arguments.y += p.pixel_out) {
+      row_3x3(p, zero, arguments);
+      for (const int8_t*& columns : arguments.rows) columns += 2 * p.stride;
     }
-    return arguments.record;
+    return record + channels * dsp::kRecord3x3;
   }
 
-  // Under larger strides each result is a row of its own.
-  [[gnu::noinline]] static const int32_t* depthwise_3x3_singly(const PlanarShape& p, const int32_t* record,
-                                                               int32_t channels, const int8_t* planar,
-                                                               const int32_t* places, int8_t* y) {
-    dsp::DepthwiseArguments single = {{planar + places[0], planar + places[1], planar + places[2]},
-                                      dsp::plane_bytes(p.columns),
-                                      record,
-                                      y,
-                                      p.channel_out,
-                                      channels,
-                                      0,
-                                      1,
-                                      p.pixel_out};
-    for (int32_t left = p.outputs;; --left) {
-      dsp::depthwise_3x3_stride_1_asm(&single);
-      if (left == 1) return single.record;
-      for (const int8_t*& columns : single.rows) columns += 2 * p.stride - channels * single.plane;
-      single.record = record;
-      single.y += p.pixel_out - channels * p.channel_out;
-      single.channels = channels;
+  // All but rows and y.
+  static dsp::DepthwiseArguments arguments_3x3(const PlanarShape& p, const int32_t* record, int32_t channels) {
+    const int32_t pairs = p.stride <= 2 ? p.outputs >> 1 : 0;
+    const int32_t pair_bytes = 2 * pairs * p.pixel_out;
+    return {{},
+            nullptr,
+            p.pixel_out,
+            nullptr,
+            pair_bytes,
+            pairs,
+            record,
+            channels,
+            dsp::plane_bytes(p.columns) - 4 * pairs * p.stride,
+            p.channel_out - pair_bytes,
+            p.stride <= 2 ? p.outputs & 1 : 1};
+  }
+
+  static void row_3x3(const PlanarShape& p, int32_t zero, const dsp::DepthwiseArguments& arguments) {
+    if (p.stride == 2) {
+      kRelu || zero == -128 ? dsp::depthwise_3x3_stride_2_from_least_asm(&arguments)
+                            : dsp::depthwise_3x3_stride_2_asm(&arguments);
+    } else {
+      kRelu || zero == -128 ? dsp::depthwise_3x3_stride_1_from_least_asm(&arguments)
+                            : dsp::depthwise_3x3_stride_1_asm(&arguments);
     }
   }
 

@@ -82,7 +82,8 @@ struct JoinedArguments {
 
 // Pieces of three bytes: the first pixel of three rows, their second, and so on. A word's fourth byte is written over
 // by the next piece; the last pixel's pieces are copied as they are, as nothing behind them need exist.
-#define F8K_THREES "ldr r4, [r3], #3\n ldr r5, [r12], #3\n ldr r6, [r0], #3\n str r4, [r2], #3\n str r5, [r2], #3\n str r6, [r2], #3\n"
+#define F8K_THREES \
+  "ldr r4, [r3], #3\n ldr r5, [r12], #3\n ldr r6, [r0], #3\n str r4, [r2], #3\n str r5, [r2], #3\n str r6, [r2], #3\n"
 #define F8K_LAST_THREE(row) "ldrh r4, [" row "]\n ldrb r5, [" row ", #2]\n strh r4, [r2], #2\n strb r5, [r2], #1\n"
 [[gnu::naked, gnu::noinline]] inline void spread_threes_asm(const int8_t* const* /*rows*/, int32_t /*pixels*/,
                                                             int8_t* /*to*/) {
@@ -90,9 +91,9 @@ struct JoinedArguments {
       ".syntax unified\n"
       "push {r4-r6}\n ldr r3, [r0]\n ldr r12, [r0, #4]\n ldr r0, [r0, #8]\n"
       "subs r1, #1\n beq 3f\n tst r1, #1\n beq 1f\n add r1, #1\n b 2f\n"
-      "1: " F8K_THREES "2: " F8K_THREES "subs r1, #2\n bne 1b\n"
-      "3: " F8K_LAST_THREE("r3") F8K_LAST_THREE("r12") F8K_LAST_THREE("r0")
-      "pop {r4-r6}\n bx lr\n");
+      "1: " F8K_THREES "2: " F8K_THREES
+      "subs r1, #2\n bne 1b\n"
+      "3: " F8K_LAST_THREE("r3") F8K_LAST_THREE("r12") F8K_LAST_THREE("r0") "pop {r4-r6}\n bx lr\n");
 }
 
 #undef F8K_THREES

@@ -36,6 +36,9 @@ struct V7m {
   // Whether there is depthwise_pair(), which makes two rows together of the shapes that makes_pairs() says.
   static constexpr bool kMakesPairs = false;
 
+  // Whether there is depthwise_block(), which makes all rows of a block of the shapes that makes_blocks() says.
+  static constexpr bool kMakesBlocks = false;
+
   // Whether there is load_joined(), for windows whose rows are no multiple of what load() takes.
   static constexpr bool kJoinsRows = false;
 

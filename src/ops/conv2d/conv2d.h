@@ -42,8 +42,8 @@ int64_t strip_columns(const Geometry& g);
 int64_t strip_bytes(const Geometry& g);
 
 // Whether the windows come from a strip: where what they have of a row is not what the microkernel loads at once. And
-// whether its rows are the image's columns: where that leaves a quarter fewer groups of windows. That keeps results from
-// being written over the input, so only small inputs come so (ops/conv2d/conv2d_strip.kernel.h).
+// whether its rows are the image's columns: where that leaves a quarter fewer groups of windows. That keeps results
+// from being written over the input, so only small inputs come so (ops/conv2d/conv2d_strip.kernel.h).
 bool makes_strips(const Geometry& g, const target::StreamFormat& format);
 bool strips_by_columns(const Geometry& g, const target::StreamFormat& format);
 

@@ -20,15 +20,6 @@
 namespace f8k {
 inline namespace v0_1 {
 
-// Height and width as the rows run: the image's own, or exchanged, with rows that are its columns. What they have in
-// common stands in a PlanarShape beside it.
-struct DepthwiseShape {
-  int32_t batch, in_h, ins, out_h;
-  int32_t multiplier;  // output channel c * multiplier + j sees input channel c
-  int32_t stride_h, pad_top, dilation_h;
-  int32_t row_in;  // bytes between neighbouring rows
-};
-
 // Output rows that are made together: 2 where the Isa says so, and then neighbours see neighbouring input rows.
 template <class Isa>
 int32_t depthwise_together(const DepthwiseShape& s, const PlanarShape& p) {
@@ -53,6 +44,15 @@ struct DepthwiseScratch {
         work(scratch + slots * row_bytes + 4 * window_rows) {}
 };
 
+template <class Isa>
+void depthwise_clamp(const DepthwiseShape& s, const PlanarShape& p, const Output& out, int32_t channels, int32_t rows,
+                     int8_t* y) {
+  if (out.lo == -128 && out.hi == 127) return;
+  for (; rows > 0; --rows, y += p.row_out)
+    for (int32_t ox = 0; ox < p.outputs; ++ox)
+      clamp_elements<Isa>(channels * s.multiplier, out.lo, out.hi, y + ox * p.pixel_out, y + ox * p.pixel_out);
+}
+
 // One output row, or two, of the block of `channels` channels whose weights are next in the stream; returns the end of
 // those.
 template <class Isa>
@@ -69,10 +69,7 @@ template <class Isa>
     }
     stream = Isa::depthwise_row(p, out, stream, channels, scratch.planar, scratch.places, scratch.work, y + j);
   }
-  if (out.lo > -128 || out.hi < 127)
-    for (; rows > 0; --rows, y += p.row_out)
-      for (int32_t ox = 0; ox < p.outputs; ++ox)
-        clamp_elements<Isa>(channels * s.multiplier, out.lo, out.hi, y + ox * p.pixel_out, y + ox * p.pixel_out);
+  depthwise_clamp<Isa>(s, p, out, channels, rows, y);
   return stream;
 }
 
@@ -99,6 +96,13 @@ template <class Isa>
 const int32_t* depthwise_block(const DepthwiseShape& s, const PlanarShape& p, const Output& out, const int8_t* x,
                                const int32_t* stream, int32_t channels, const DepthwiseRing& ring,
                                const DepthwiseScratch<Isa>& scratch, int8_t* y) {
+  if constexpr (Isa::kMakesBlocks) {
+    if (Isa::makes_blocks(s, p)) {
+      stream = Isa::depthwise_block(s, p, out, x, stream, channels, scratch.planar, y);
+      depthwise_clamp<Isa>(s, p, out, channels, s.out_h, y);
+      return stream;
+    }
+  }
   const int32_t together = ring.together;
   const int32_t ring_bytes = ring.slots * scratch.row_bytes;
   const int32_t step = s.dilation_h * scratch.row_bytes;  // from a row of the window to the next
