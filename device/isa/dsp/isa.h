@@ -92,21 +92,22 @@ struct DspKernels : V7m {
   }
 
   // The same for a row of windows without gaps, step_x bytes apart at x, with results step_y apart. Two at a time are
-  // read in whole words; where that would reach beyond the last one, it is left for load().
+  // read in whole words; those of which words would reach behind the last window are left for load().
   [[gnu::noinline]] static void gemm_run(const int32_t* stream, const Output& out, int32_t ins, const int8_t* x,
                                          int32_t step_x, int32_t windows, uint32_t* buffer, int8_t* y, int32_t step_y) {
-    const int32_t pairs = (ins % 4 == 0 ? windows : windows - 1) / 2;
-    const int32_t rest = windows - 2 * pairs;
+    int32_t in_words = windows;
+    for (int32_t behind = dsp::stream_ins(ins) - ins; behind > 0; behind -= step_x) --in_words;
+    const int32_t pairs = in_words < 2 ? 0 : in_words / 2;
     dsp::GemmArguments arguments = {buffer, 0, nullptr, y, y + step_y, nullptr, x, step_x, pairs, 2 * step_y};
     if (pairs > 0) multiply(stream, out, ins, 2, arguments);
-    if (rest == 0) return;
     x += 2 * pairs * step_x;
-    for (int32_t i = 0; i < rest; ++i, x += step_x) load(x, ins, 0, i, rest, buffer);
-    arguments.y0 += 2 * pairs * step_y;
-    arguments.y1 += 2 * pairs * step_y;
-    arguments.x = nullptr;
-    arguments.pairs = 1;
-    multiply(stream, out, ins, rest, arguments);
+    y += 2 * pairs * step_y;
+    for (int32_t left = windows - 2 * pairs; left > 0; left -= 2, y += 2 * step_y) {
+      const int32_t pixels = left < 2 ? left : 2;
+      for (int32_t i = 0; i < pixels; ++i, x += step_x) load(x, ins, 0, i, pixels, buffer);
+      int8_t* const results[] = {y, y + step_y};
+      gemm(stream, out, ins, pixels, buffer, results);
+    }
   }
 
   // ---- strips (ops/conv2d/conv2d_strip.kernel.h)
