@@ -105,8 +105,8 @@ struct DspKernels : V7m {
     for (int32_t left = windows - 2 * pairs; left > 0; left -= 2, y += 2 * step_y) {
       const int32_t pixels = left < 2 ? left : 2;
       for (int32_t i = 0; i < pixels; ++i, x += step_x) load(x, ins, 0, i, pixels, buffer);
-      int8_t* const results[] = {y, y + step_y};
-      gemm(stream, out, ins, pixels, buffer, results);
+      arguments = {buffer, 0, nullptr, y, y + step_y, nullptr, nullptr, 0, 1, 0};
+      multiply(stream, out, ins, pixels, arguments);
     }
   }
 
