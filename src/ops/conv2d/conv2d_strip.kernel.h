@@ -68,8 +68,8 @@ struct Conv2dStrip {
     strip += s.left * column;
     if constexpr (Isa::kSpreadsThrees) {
       if (whole && s.kernel_h == 3 && s.ins == 3 && s.pixel_in == 3 && s.inside > 0) {
-        const int8_t* const rows[3] = {x.row(memory, image, iy), x.row(memory, image, iy + 1),
-                                       x.row(memory, image, iy + 2)};
+        const int8_t* const rows[3] = {x.row(memory, image, iy) + s.skipped, x.row(memory, image, iy + 1) + s.skipped,
+                                       x.row(memory, image, iy + 2) + s.skipped};
         return Isa::spread_threes(rows, s.inside, strip);
       }
     }
