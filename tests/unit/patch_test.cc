@@ -138,7 +138,7 @@ TEST(Patch, AWrongTileIsNoticed) {
           moved[axis] += by;
           moved[axis + 1] -= by;
           node.attrs.set("pad", moved);
-          noticed += !same(results(p, network.program), want);
+          noticed += !ir::verify(p) || !same(results(p, network.program), want);
         }
       node.attrs.set("pad", pad);
     }
