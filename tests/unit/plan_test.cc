@@ -591,7 +591,7 @@ void give_buffers(Graph& g, unsigned seed) {
 TEST(Buffers, RandomGraphsRunInThem) {
   int buffers = 0;
   for (Kind kind : {Kind::chain, Kind::residual, Kind::branches, Kind::anything})
-    for (unsigned seed = 0; seed < 150; ++seed) {
+    for (unsigned seed = 0; seed < 75; ++seed) {
       Graph g = random_graph(kind, seed, seed % 2 != 0);
       give_buffers(g, seed);
       const Plan plan = placed(g.p);

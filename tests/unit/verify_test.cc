@@ -48,15 +48,15 @@ TEST_F(Verify, AgreesInTiles) {
   auto model = load_int8(FOLD8_SOURCE_DIR "/examples/digits_cnn/digits_cnn.pt2", {});
   ASSERT_TRUE(model) << format(model.errors());
   const Samples samples = make_samples(model->program, 2);
-  for (const char* cpu : {"cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55"})
-    for (int64_t tiles : {2, 3}) {
-      target::Target target = *target::find_target(cpu);
-      target.patch_rows = tiles;
-      target.patch_columns = tiles;
-      auto verdict = verify(model->program, target, samples, {});
-      ASSERT_TRUE(verdict) << cpu << format(verdict.errors());
-      EXPECT_EQ(verdict->differing_bytes, 0) << cpu;
-    }
+  int64_t tiles = 1;
+  for (const char* cpu : {"cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55"}) {
+    target::Target target = *target::find_target(cpu);
+    target.patch_rows = tiles;
+    target.patch_columns = ++tiles;
+    auto verdict = verify(model->program, target, samples, {});
+    ASSERT_TRUE(verdict) << cpu << format(verdict.errors());
+    EXPECT_EQ(verdict->differing_bytes, 0) << cpu;
+  }
 }
 
 TEST_F(Verify, SaysWhichCompilerIsMissing) {
