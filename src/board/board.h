@@ -36,6 +36,7 @@ struct Model {
 
   // Room for a buffer behind all there is; its offset.
   int64_t add_buffer(int64_t bytes);
+  std::vector<Slice> memories() const;  // the arena, then the buffers
   int64_t memory_bytes() const { return buffers.empty() ? arena_bytes : buffers.back().offset + buffers.back().bytes; }
   // The function that calls invoke with all its pointers, given the arena's: its name, and its source where it is none
   // of the model's own.

@@ -70,9 +70,7 @@ std::string image_source(const std::vector<Model>& models) {
   }
   tables += "namespace {\n";
   for (const Model& model : models) {
-    std::vector<Slice> memories = model.buffers;
-    memories.insert(memories.begin(), {0, model.arena_bytes});
-    tables += slice_table(model.name + "_memories", memories) + slice_table(model.name + "_inputs", model.inputs) +
+    tables += slice_table(model.name + "_memories", model.memories()) + slice_table(model.name + "_inputs", model.inputs) +
               slice_table(model.name + "_outputs", model.outputs) + model.call_source();
   }
   return fmt::format(
@@ -257,6 +255,12 @@ int64_t Model::add_buffer(int64_t bytes) {
   const int64_t free = memory_bytes() + f8board::kGuardBytes;
   buffers.push_back({(free / (2 * f8board::kMaxAlign) + 1) * 2 * f8board::kMaxAlign, bytes});
   return buffers.back().offset;
+}
+
+std::vector<Slice> Model::memories() const {
+  std::vector<Slice> all = {{0, arena_bytes}};
+  all.insert(all.end(), buffers.begin(), buffers.end());
+  return all;
 }
 
 std::string Model::call_source() const {

@@ -33,7 +33,7 @@ struct Value {
   Type type = {};
   TensorPtr constant = {};             // set for weights, null for activations
   std::optional<int64_t> offset = {};  // placed form, activations only: bytes from the start of the arena; in a buffer
-                                       // of the caller's: plan/region.h
+                                       // of the caller's: plan/buffers.h
   Buffer buffer = Buffer::arena;    // inputs and outputs
   std::vector<int64_t> order = {};  // inputs: the exported dimensions in the order the caller hands them over, which
                                     // `type` already has; empty: as exported

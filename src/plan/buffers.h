@@ -12,7 +12,7 @@ namespace fold8::plan {
 
 inline constexpr int kBufferShift = 26;                                 // device/core/address.h has the same
 inline constexpr int64_t kMaxBufferBytes = int64_t{1} << kBufferShift;  // of each, and of an arena beside buffers
-inline constexpr size_t kMaxBuffers = 31;                               // offsets are int32 on the device
+inline constexpr size_t kMaxBuffers = (1 << (31 - kBufferShift)) - 1;   // offsets are int32 on the device
 
 // The end that lies in buffer k is at [k - 1].
 inline std::vector<ir::ValueId> buffered_ends(const ir::Program& program) {

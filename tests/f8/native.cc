@@ -81,9 +81,7 @@ std::vector<TextFile> program_files(const std::vector<TextFile>& files, const st
     const board::Model& model = models[i];
     source += model.call_source();
     rows += fmt::format("  {{{}, {}_isa}},\n", model.call_name(), model.name);
-    std::vector<board::Slice> memories = model.buffers;
-    memories.insert(memories.begin(), {0, model.arena_bytes});
-    layout += fmt::format("{} {}{}{}{}\n", samples[i].count, model.arena_align, slices_text(memories),
+    layout += fmt::format("{} {}{}{}{}\n", samples[i].count, model.arena_align, slices_text(model.memories()),
                           slices_text(model.inputs), slices_text(model.outputs));
     bytes += samples[i].bytes;
   }

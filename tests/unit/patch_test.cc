@@ -138,7 +138,7 @@ TEST(Patch, AWrongTileIsNoticed) {
           moved[axis] += by;
           moved[axis + 1] -= by;
           node.attrs.set("pad", moved);
-          noticed += !ir::verify(p) || !same(results(p, network.program), want);
+          if (ir::verify(p)) noticed += !same(results(p, network.program), want);  // some are no program at all
         }
       node.attrs.set("pad", pad);
     }

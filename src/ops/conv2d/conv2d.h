@@ -90,6 +90,11 @@ Geometry flattened(Geometry g);
 Result<> import_conv(ir::ImportCall& call);
 Result<> import_convolution(ir::ImportCall& call);
 
+// calls.cc: the kernel and its scratch (OpDef::calls, rows, scratch_bytes).
+std::vector<ir::KernelCall> calls(const ir::Program& p, const ir::Node& node, const target::Target& target);
+std::optional<ir::KernelCall> rows(const ir::Program& p, const ir::Node& node, const target::Target& target);
+int64_t scratch_bytes(const ir::Program& p, const ir::Node& node, const target::Target& target);
+
 // touches.cc: the order in which the kernels read and write (OpDef::touches).
 std::vector<ir::Touch> touches(const ir::Program& p, const ir::Node& node, const target::Target& target,
                                std::optional<int64_t> row);
