@@ -35,7 +35,7 @@ struct Conv2dColumns {
     int8_t* const to = y.row(memory, image, oy);
     Kernels::gemm_columns_row(stream, out, {rows, s.kernel_h, s.in_w, s.ins, s.pad_left, s.out_w, s.input_zero},
                               at<uint32_t>(memory, buffer_at), to);
-    clamp_results<Isa>(s.out_w * s.outs, out, to);
+    if (out.lo > -128 || out.hi < 127) clamp_elements<Isa>(s.out_w * s.outs, out.lo, out.hi, to, to);
   }
 };
 

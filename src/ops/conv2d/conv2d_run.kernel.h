@@ -33,7 +33,7 @@ struct Conv2dRun {
     int8_t* const to = y.row(memory, image, oy);
     Kernels::gemm_run(stream, out, s.window_bytes, from, s.stride_w * s.ins, s.out_w, at<uint32_t>(memory, buffer_at),
                       to, s.outs);
-    clamp_results<Isa>(s.out_w * s.outs, out, to);
+    if (out.lo > -128 || out.hi < 127) clamp_elements<Isa>(s.out_w * s.outs, out.lo, out.hi, to, to);
   }
 };
 

@@ -155,7 +155,7 @@ struct Conv2dStream {
         ix += pixels * s.stride_w;
       }
     }
-    clamp_results<Isa>(s.out_w * s.outs, out, to);
+    if (out.lo > -128 || out.hi < 127) clamp_elements<Isa>(s.out_w * s.outs, out.lo, out.hi, to, to);
   }
 };
 
