@@ -14,6 +14,7 @@
 #include "driver/npy.h"
 #include "driver/samples.h"
 #include "driver/verify.h"
+#include "emit/names.h"
 #include "interp/interpreter.h"
 #include "ir/text.h"
 
@@ -77,14 +78,7 @@ Result<ModelOptions> model_options(const Arguments& a, passes::Ends fallback = p
 
 void say(const Diags& diags) { std::cerr << format(diags); }
 
-// "my-net.v2.pt2" -> "my_net_v2"
-std::string default_name(const std::filesystem::path& model) {
-  std::string name = model.stem().string();
-  for (char& c : name)
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
-  return name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) != 0 || name[0] == '_' ? "model_" + name
-                                                                                                  : name;
-}
+std::string default_name(const std::filesystem::path& model) { return emit::model_name(model.stem().string()); }
 
 Result<> parse_patch(const std::string& text, target::Target& target) {
   const char* const end = text.data() + text.size();
@@ -176,8 +170,8 @@ Result<> compile_command(const Arguments& a) {
   F8_TRY(const target::Target target, find_target(a));
   F8_TRY(const ModelOptions options, model_options(a));
   const std::string name = a.name.empty() ? default_name(a.model) : a.name;
-  if (!emit::is_c_identifier(name))
-    return error("F8-0404", fmt::format("--name {}: expected a C identifier that starts with a letter", name));
+  if (const std::string objection = emit::name_objection(name); !objection.empty())
+    return error("F8-0404", fmt::format("--name {}: {}", name, objection));
   F8_TRY(Int8Model model, load_int8(a.model, options));
   F8_TRY(const Compiled compiled, compile(model.program, target));
   const emit::Emission emission = emit::emit(compiled.program, compiled.plan, target, {.name = name});

@@ -3,6 +3,10 @@
 // bytes.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "base/files.h"
 #include "ir/program.h"
 #include "plan/plan.h"
@@ -11,7 +15,7 @@
 namespace fold8::emit {
 
 struct Options {
-  std::string name;    // a C identifier: prefix of every symbol and file
+  std::string name;    // prefix of every symbol and file; name_objection() has none against it
   bool mark = false;   // fold8_mark() is called before the first node and after each, for profiles
   bool trace = false;  // each node's results are handed to fold8_trace(node, data, bytes), which the caller defines
 };
@@ -22,8 +26,5 @@ struct Emission {
 };
 
 Emission emit(const ir::Program& program, const plan::Plan& plan, const target::Target& target, const Options& options);
-
-// True for a name that C, C++ and the linker accept as a prefix.
-bool is_c_identifier(std::string_view name);
 
 }  // namespace fold8::emit
