@@ -11,6 +11,7 @@
 
 #include "base/files.h"
 #include "base/result.h"
+#include "target/options.h"
 #include "target/target.h"
 
 namespace fold8::board {
@@ -54,6 +55,7 @@ struct Toolchain {
 
 struct Image {
   target::Target target;
+  target::Prefer prefer = target::Prefer::speed;
   std::vector<TextFile> files;  // every emitted .h and .cpp; names may have folders
   std::vector<Model> models;
   Toolchain toolchain = {};

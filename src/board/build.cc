@@ -122,11 +122,11 @@ void append(Arguments& arguments, const Arguments& more) {
   arguments.insert(arguments.end(), more.begin(), more.end());
 }
 
-Arguments compiler_with_flags(const std::string& compiler, const target::Target& target) {
+Arguments compiler_with_flags(const std::string& compiler, const Image& image) {
   Arguments arguments = {compiler};
-  append(arguments, target.flags);
+  append(arguments, image.target.flags);
   // Not -ffreestanding: it would turn each memcpy of four bytes into a call.
-  append(arguments, {"-std=c++17", target.prefer == target::Prefer::size ? "-Os" : "-O2", "-fno-exceptions",
+  append(arguments, {"-std=c++17", image.prefer == target::Prefer::size ? "-Os" : "-O2", "-fno-exceptions",
                      "-fno-rtti", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-fno-threadsafe-statics",
                      "-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I."});
   return arguments;
@@ -141,7 +141,7 @@ Result<> compile(const target::Target& target, Arguments compiler, const std::st
 
 Result<> compile_emitted(const Image& image, const Arguments& sources, const fs::path& folder) {
   const std::string& compiler = image.toolchain.compiler;
-  Arguments arguments = compiler_with_flags(compiler.empty() ? kCompiler : compiler, image.target);
+  Arguments arguments = compiler_with_flags(compiler.empty() ? kCompiler : compiler, image);
   append(arguments, image.toolchain.flags);
   if (image.toolchain.is_default()) arguments.push_back("-fcallgraph-info=su");
   for (const std::string& source : sources) F8_CHECK(compile(image.target, arguments, source, folder));
@@ -150,15 +150,15 @@ Result<> compile_emitted(const Image& image, const Arguments& sources, const fs:
 
 constexpr const char* kRunner[] = {"board/image.cpp", "board/runner.cpp", "board/start.s"};
 
-Result<> compile_runner(const target::Target& target, const fs::path& folder) {
-  Arguments arguments = compiler_with_flags(kCompiler, target);
+Result<> compile_runner(const Image& image, const fs::path& folder) {
+  Arguments arguments = compiler_with_flags(kCompiler, image);
   arguments.push_back("-fno-tree-loop-distribute-patterns");
-  for (const char* source : kRunner) F8_CHECK(compile(target, arguments, source, folder));
+  for (const char* source : kRunner) F8_CHECK(compile(image.target, arguments, source, folder));
   return ok;
 }
 
 Result<> link(const Image& image, const Arguments& emitted, const fs::path& folder) {
-  Arguments arguments = compiler_with_flags(kCompiler, image.target);
+  Arguments arguments = compiler_with_flags(kCompiler, image);
   if (image.toolchain.compiler.empty()) append(arguments, image.toolchain.flags);  // -flto compiles here, too
   for (const std::string& source : emitted) arguments.push_back(object_of(source));
   for (const char* source : kRunner) arguments.push_back(object_of(source));
@@ -291,7 +291,7 @@ Result<Built> build(const Image& image, const fs::path& folder) {
   for (const TextFile& file : image.files)
     if (!image.one_translation_unit && is_source(file.name)) sources.push_back(file.name);
   F8_CHECK(compile_emitted(image, sources, folder));
-  F8_CHECK(compile_runner(image.target, folder));
+  F8_CHECK(compile_runner(image, folder));
   F8_CHECK(link(image, sources, folder));
   F8_TRY(const std::string map, read_file(folder / "image.map"));
   return Built{

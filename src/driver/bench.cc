@@ -5,6 +5,7 @@
 #include "board/board.h"
 #include "driver/samples.h"
 #include "driver/verify.h"
+#include "emit/emit.h"
 
 namespace fold8::driver {
 namespace {
@@ -44,6 +45,7 @@ Result<Measured> measure(const Compiled& compiled, const emit::Emission& emissio
                          const board::Toolchain& toolchain, const board::RunOptions& options) {
   const TempFolder folder;
   F8_TRY(board::Built built, board::build({.target = compiled.target,
+                                           .prefer = compiled.options.prefer,
                                            .files = emission.files,
                                            .models = {board_model(compiled, "bench")},
                                            .toolchain = toolchain},
@@ -76,8 +78,9 @@ NodeCost cost_of(const Compiled& compiled, const plan::Unit& unit, const board::
 
 }  // namespace
 
-Result<Cost> bench(const Program& int8, const target::Target& target, const board::Toolchain& toolchain) {
-  F8_TRY(const Compiled compiled, compile(int8, target));
+Result<Cost> bench(const Program& int8, const target::Target& target, const target::CompileOptions& options,
+                   const board::Toolchain& toolchain) {
+  F8_TRY(const Compiled compiled, backend::compile(int8, target, options));
   const Program& p = compiled.program;
   const Samples samples = make_samples(p, 1);
   const emit::Emission plain = emit::emit(p, compiled.plan, target, {.name = "bench"});

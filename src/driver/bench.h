@@ -34,6 +34,7 @@ struct Cost {
 };
 
 // One inference of a sample made by seed. Needs the cross compiler and QEMU.
-Result<Cost> bench(const ir::Program& int8, const target::Target& target, const board::Toolchain& toolchain = {});
+Result<Cost> bench(const ir::Program& int8, const target::Target& target,
+                   const target::CompileOptions& options = {}, const board::Toolchain& toolchain = {});
 
 }  // namespace fold8::driver

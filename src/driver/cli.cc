@@ -14,6 +14,7 @@
 #include "driver/npy.h"
 #include "driver/samples.h"
 #include "driver/verify.h"
+#include "emit/emit.h"
 #include "emit/names.h"
 #include "interp/interpreter.h"
 #include "ir/text.h"
@@ -80,28 +81,25 @@ void say(const Diags& diags) { std::cerr << format(diags); }
 
 std::string default_name(const std::filesystem::path& model) { return emit::model_name(model.stem().string()); }
 
-Result<> parse_patch(const std::string& text, target::Target& target) {
+Result<> parse_patch(const std::string& text, target::CompileOptions& options) {
   const char* const end = text.data() + text.size();
-  const auto rows = std::from_chars(text.data(), end, target.patch_rows);
+  const auto rows = std::from_chars(text.data(), end, options.patch_rows);
   const bool cross = rows.ptr != end && *rows.ptr == 'x';
   const bool read = rows.ec == std::errc() && cross &&
-                    std::from_chars(rows.ptr + 1, end, target.patch_columns).ptr == end && rows.ptr + 1 != end;
-  if (!read || std::min(target.patch_rows, target.patch_columns) < 1 ||
-      std::max(target.patch_rows, target.patch_columns) > kMostTiles)
+                    std::from_chars(rows.ptr + 1, end, options.patch_columns).ptr == end && rows.ptr + 1 != end;
+  if (!read || std::min(options.patch_rows, options.patch_columns) < 1 ||
+      std::max(options.patch_rows, options.patch_columns) > kMostTiles)
     return error("F8-0404", fmt::format("--patch {}: expected ROWSxCOLUMNS, as in --patch 3x3, each at most {}", text,
                                         kMostTiles));
   return ok;
 }
 
-Result<target::Target> find_target(const Arguments& a) {
-  F8_TRY(target::Target target, target::find_target(a.target));
-  target.prefer = a.prefer == "size" ? target::Prefer::size : target::Prefer::speed;
-  target.extra_weight_flash = a.extra_weight_flash;
-  target.ram_bytes = a.ram_bytes;
-  if (!a.patch.empty()) {
-    F8_CHECK(parse_patch(a.patch, target));
-  }
-  return target;
+Result<target::CompileOptions> compile_options(const Arguments& a) {
+  target::CompileOptions options{.prefer = a.prefer == "size" ? target::Prefer::size : target::Prefer::speed,
+                                 .extra_weight_flash = a.extra_weight_flash,
+                                 .ram_bytes = a.ram_bytes};
+  if (!a.patch.empty()) F8_CHECK(parse_patch(a.patch, options));
+  return options;
 }
 
 // ---- compile
@@ -123,7 +121,7 @@ std::string ends_line(const Program& p, const char* what, const std::vector<Valu
 // What is computed in tiles, and its price.
 void print_patch(const Compiled& compiled, int64_t macs) {
   if (!compiled.patch) return;
-  const Patch& patch = *compiled.patch;
+  const backend::Patch& patch = *compiled.patch;
   std::cout << fmt::format(
       "  {:<8} all up to {} in {}x{} tiles: {} MACs more, {:.1f} %; whole, the arena would be {} bytes\n", "patch",
       patch.last, patch.rows, patch.columns, compiled.macs - macs,
@@ -160,20 +158,24 @@ Result<Linked> link(const Compiled& compiled, const emit::Emission& emission, co
   F8_CHECK(board::check_tools());
   const TempFolder folder;
   F8_TRY(const board::Built built,
-         board::build({.target = compiled.target, .files = emission.files, .models = {board_model(compiled, name)}},
+         board::build({.target = compiled.target,
+                       .prefer = compiled.options.prefer,
+                       .files = emission.files,
+                       .models = {board_model(compiled, name)}},
                       folder.path()));
   F8_TRY(const std::vector<int64_t> bounds, board::stack_bounds(built));
   return Linked{built.sizes, bounds[0]};
 }
 
 Result<> compile_command(const Arguments& a) {
-  F8_TRY(const target::Target target, find_target(a));
+  F8_TRY(const target::Target target, target::find_target(a.target));
+  F8_TRY(const target::CompileOptions choices, compile_options(a));
   F8_TRY(const ModelOptions options, model_options(a));
   const std::string name = a.name.empty() ? default_name(a.model) : a.name;
   if (const std::string objection = emit::name_objection(name); !objection.empty())
     return error("F8-0404", fmt::format("--name {}: {}", name, objection));
   F8_TRY(Int8Model model, load_int8(a.model, options));
-  F8_TRY(const Compiled compiled, compile(model.program, target));
+  F8_TRY(const Compiled compiled, backend::compile(model.program, target, choices));
   const emit::Emission emission = emit::emit(compiled.program, compiled.plan, target, {.name = name});
   std::string code = "not linked here: add --link to have code and stack measured";
   std::string stack;
@@ -209,7 +211,8 @@ Result<> compile_command(const Arguments& a) {
 // ---- print
 
 Result<> print_command(const Arguments& a) {
-  F8_TRY(const target::Target target, find_target(a));
+  F8_TRY(const target::Target target, target::find_target(a.target));
+  F8_TRY(const target::CompileOptions choices, compile_options(a));
   F8_TRY(const ModelOptions options, model_options(a));
   const Form form = *form_from_name(a.form);
   if (form == Form::torch) {
@@ -221,9 +224,9 @@ Result<> print_command(const Arguments& a) {
   F8_TRY(Int8Model model, load_int8(a.model, options));
   say(model.reports);
   Program& program = model.program;
-  if (form == Form::packed) F8_CHECK(passes::pack(program, target));
+  if (form == Form::packed) F8_CHECK(passes::pack(program, target, choices));
   if (form == Form::placed) {
-    F8_TRY(Compiled compiled, compile(std::move(program), target));
+    F8_TRY(Compiled compiled, backend::compile(std::move(program), target, choices));
     std::cout << ir::print(compiled.program) << "\n" << plan::memory_map(compiled.program, compiled.plan);
     return ok;
   }
@@ -286,7 +289,7 @@ Result<> run_command(const Arguments& a) {
 // ---- verify
 
 // One target, or all.
-Result<std::vector<target::Target>> chosen_targets(Arguments a) {
+Result<std::vector<target::Target>> chosen_targets(const Arguments& a) {
   std::vector<std::string> names = {a.targets};
   if (a.targets == "all") {
     names.clear();
@@ -294,8 +297,7 @@ Result<std::vector<target::Target>> chosen_targets(Arguments a) {
   }
   std::vector<target::Target> targets;
   for (const std::string& name : names) {
-    a.target = name;
-    F8_TRY(target::Target target, find_target(a));
+    F8_TRY(target::Target target, target::find_target(name));
     targets.push_back(std::move(target));
   }
   return targets;
@@ -312,6 +314,7 @@ void print_verdict(const target::Target& target, const Verdict& v) {
 // Whether every target agreed.
 Result<bool> verify_command(const Arguments& a) {
   F8_TRY(const std::vector<target::Target> targets, chosen_targets(a));
+  F8_TRY(const target::CompileOptions choices, compile_options(a));
   F8_CHECK(board::check_tools());
   F8_TRY(const ModelOptions options, model_options(a));
   F8_TRY(const Int8Model model, load_int8(a.model, options));
@@ -328,7 +331,7 @@ Result<bool> verify_command(const Arguments& a) {
   bool agreed = true;
   for (const target::Target& target : targets) {
     F8_TRY(const Verdict verdict,
-           verify(program, target, samples, {.name = default_name(a.model), .toolchain = a.toolchain}));
+           verify(program, target, samples, {.name = default_name(a.model), .compile = choices, .toolchain = a.toolchain}));
     print_verdict(target, verdict);
     agreed = agreed && verdict.differing_bytes == 0;
   }
@@ -374,12 +377,13 @@ std::string json_of(const target::Target& target, const Cost& cost) {
 
 Result<> bench_command(const Arguments& a) {
   F8_TRY(const std::vector<target::Target> targets, chosen_targets(a));
+  F8_TRY(const target::CompileOptions choices, compile_options(a));
   F8_CHECK(board::check_tools());
   F8_TRY(const ModelOptions options, model_options(a));
   F8_TRY(const Int8Model model, load_int8(a.model, options));
   std::string json;
   for (const target::Target& target : targets) {
-    F8_TRY(const Cost cost, bench(model.program, target, a.toolchain));
+    F8_TRY(const Cost cost, bench(model.program, target, choices, a.toolchain));
     if (a.json) {
       json += (json.empty() ? "[\n " : ",\n ") + json_of(target, cost);
     } else {

@@ -1,18 +1,18 @@
-// From a model file to firmware source: reader, passes, planner and writer joined. What the command line calls.
+// A model file as a program in int8 form: reader and passes joined. What the command line calls.
 #pragma once
 
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
 
-#include "emit/emit.h"
+#include "backend/compile.h"
 #include "ir/program.h"
 #include "passes/passes.h"
-#include "plan/plan.h"
-#include "target/target.h"
 
 namespace fold8::driver {
+
+using backend::compile;
+using backend::Compiled;
 
 struct ModelOptions {
   std::map<std::string, int64_t> bind;  // sizes of symbolic dimensions
@@ -32,27 +32,7 @@ struct Int8Model {
 
 Result<Int8Model> load_int8(const std::filesystem::path& model, const ModelOptions& options);
 
-// A first stage in tiles.
-struct Patch {
-  passes::Stage stage;
-  int64_t rows = 1;
-  int64_t columns = 1;
-  std::string last = {};    // node of the stage
-  int64_t whole_bytes = 0;  // arena of the program without tiles
-};
-
-struct Compiled {
-  ir::Program program;  // placed form
-  plan::Plan plan;
-  target::Target target;
-  std::optional<Patch> patch = {};
-  int64_t macs = 0;  // tiles' borders included
-};
-
 // Why a node of a packed program runs its plain kernel: which proof failed. Empty when it has the one its ISA offers.
 std::string why_plain(const ir::Node& node);
-
-// int8 -> placed. Where the target asks for tiles, or its memory demands them, with the first stage in tiles.
-Result<Compiled> compile(ir::Program int8, const target::Target& target);
 
 }  // namespace fold8::driver

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "emit/emit.h"
 #include "interp/interpreter.h"
 #include "plan/buffers.h"
 
@@ -49,6 +50,7 @@ Result<Outcome> build_and_run(const Compiled& compiled, const VerifyOptions& opt
   if (options.tamper) options.tamper(emission.files);
   const TempFolder folder;
   const board::Image image{.target = compiled.target,
+                           .prefer = compiled.options.prefer,
                            .files = std::move(emission.files),
                            .models = {board_model(compiled, options.name)},
                            .toolchain = options.toolchain};
@@ -125,7 +127,7 @@ Result<std::string> first_difference(const Compiled& compiled, const VerifyOptio
 
 Result<Verdict> verify(const Program& int8, const target::Target& target, const Samples& samples,
                        const VerifyOptions& options) {
-  F8_TRY(const Compiled compiled, compile(int8, target));
+  F8_TRY(const Compiled compiled, backend::compile(int8, target, options.compile));
   F8_TRY(const Outcome outcome, build_and_run(compiled, options, /*trace=*/false, samples.inputs));
   const board::ModelRun& run = outcome.run.models[0];
   Verdict verdict;

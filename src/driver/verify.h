@@ -26,6 +26,7 @@ struct Verdict {
 
 struct VerifyOptions {
   std::string name = "model";
+  target::CompileOptions compile = {};
   board::Toolchain toolchain = {};
   // Tests plant faults here: changes the emitted files before they are built.
   std::function<void(std::vector<TextFile>&)> tamper = {};

@@ -12,6 +12,7 @@
 
 namespace fold8::target {
 struct Target;
+struct CompileOptions;
 }
 
 namespace fold8::ir {
@@ -158,8 +159,9 @@ struct OpDef {
   // the weights before it, a pad into the op after it). True if it changed the program. Null: none.
   Result<bool> (*simplify)(Program&, Node&) = nullptr;
 
-  // int8 -> packed: replaces constants by what `target`'s kernel reads. Null when operands are already that.
-  Result<> (*pack)(Program&, Node&, const target::Target&) = nullptr;
+  // int8 -> packed: replaces constants by what `target`'s kernel reads; the user's options count here alone. Null when
+  // operands are already that.
+  Result<> (*pack)(Program&, Node&, const target::Target&, const target::CompileOptions&) = nullptr;
 
   // Pairs of operand and result that may be the same bytes, so that nothing need move. Null: none. plan/ grants what it
   // can; calls() sees from the offsets what was granted.

@@ -183,9 +183,9 @@ target::Matrix stream_matrix(const Program& p, const Node& node, int64_t first, 
   return m;
 }
 
-const target::StreamFormat* chosen_streams(Node& node, const target::Target& target) {
+const target::StreamFormat* chosen_streams(Node& node, const target::Target& target, target::Prefer prefer) {
   const target::StreamFormat* format = target::stream_format(target.isa);
-  if (format == nullptr || target.prefer == target::Prefer::speed) return format;
+  if (format == nullptr || prefer == target::Prefer::speed) return format;
   node.attrs.set("why", "size is preferred");
   return nullptr;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ir/infer.h"
+#include "target/options.h"
 #include "target/stream.h"
 
 namespace fold8::ops {
@@ -31,7 +32,8 @@ target::Matrix stream_matrix(const ir::Program& program, const ir::Node& node, i
 
 // What weights are packed into for the target's microkernels; null, and why="..." on the node, where compact kernels are
 // preferred. Null, too, where the ISA has none.
-const target::StreamFormat* chosen_streams(ir::Node& node, const target::Target& target);
+const target::StreamFormat* chosen_streams(ir::Node& node, const target::Target& target,
+                                           target::Prefer prefer);
 
 // int8 -> packed operands x and one stream (i32 words, one matrix after the other), if the format's proofs hold for
 // every matrix. Sets the attribute stream=isa, or why="the proof that failed". `pack`: one of StreamFormat's.

@@ -5,6 +5,7 @@
 
 #include "ir/op.h"
 #include "ir/program.h"
+#include "target/options.h"
 #include "target/target.h"
 
 namespace fold8::passes {
@@ -76,6 +77,6 @@ int64_t total_macs(const ir::Program& program);
 Result<> lower(ir::Program& program, Context& context, Ends ends);
 
 // int8 -> packed for one target, verified.
-Result<> pack(ir::Program& program, const target::Target& target);
+Result<> pack(ir::Program& program, const target::Target& target, const target::CompileOptions& options = {});
 
 }  // namespace fold8::passes

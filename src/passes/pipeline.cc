@@ -75,10 +75,10 @@ Result<> lower(ir::Program& program, Context& context, Ends ends) {
   return ok;
 }
 
-Result<> pack(ir::Program& program, const target::Target& target) {
+Result<> pack(ir::Program& program, const target::Target& target, const target::CompileOptions& options) {
   require(program.form == ir::Form::int8, "pack() starts from the int8 form");
   for (ir::Node& node : program.nodes)
-    if (node.op->pack != nullptr) F8_CHECK(node.op->pack(program, node, target));
+    if (node.op->pack != nullptr) F8_CHECK(node.op->pack(program, node, target, options));
   program.form = ir::Form::packed;
   program.compact();
   return ir::verify(program);

@@ -218,8 +218,9 @@ std::optional<Draft> stream_at_peak(const Program& program, const target::Target
 }
 
 // Runs ops by rows, in turns, where the arena shrinks by it and is larger than it may be.
-void stream_costly_units(const Program& program, const target::Target& target, Draft& best, size_t most_nodes) {
-  for (int i = 0; i < kStreamTries && best.packing.bytes > target.ram_bytes; ++i) {
+void stream_costly_units(const Program& program, const target::Target& target, int64_t ram_bytes, Draft& best,
+                         size_t most_nodes) {
+  for (int i = 0; i < kStreamTries && best.packing.bytes > ram_bytes; ++i) {
     std::optional<Draft> better = stream_at_peak(program, target, best, most_nodes);
     if (!better) return;
     best = std::move(*better);
@@ -236,9 +237,9 @@ std::vector<std::pair<size_t, size_t>> shorter_runs(size_t first, size_t end) {
 
 // Makes streams as short as the same arena, or what the target has, allows: a node by itself can run faster (a
 // depthwise convolution reads each row once), and some joined a stream before other streams made that idle.
-void shorten_streams(const Program& program, const target::Target& target, Draft& best) {
+void shorten_streams(const Program& program, const target::Target& target, int64_t ram_bytes, Draft& best) {
   const std::vector<Unit> single = single_units(program, target);
-  const int64_t most = std::max(best.packing.bytes, target.ram_bytes);
+  const int64_t most = std::max(best.packing.bytes, ram_bytes);
   for (size_t u = 0; u < best.units.size(); ++u) {
     const Unit unit = best.units[u];
     if (!unit.is_stream()) continue;
@@ -260,13 +261,13 @@ void shorten_streams(const Program& program, const target::Target& target, Draft
 }
 
 // The draft with streams, where the target has not the memory that it takes without.
-Draft streamed(const Program& program, const target::Target& target, const Draft& draft) {
+Draft streamed(const Program& program, const target::Target& target, int64_t ram_bytes, const Draft& draft) {
   Draft best = draft;
   for (size_t most_nodes : kStreamNodes) {
     Draft d = draft;
-    stream_costly_units(program, target, d, most_nodes);
-    shorten_streams(program, target, d);
-    if (best.packing.bytes > target.ram_bytes && d.packing.bytes < best.packing.bytes) best = std::move(d);
+    stream_costly_units(program, target, ram_bytes, d, most_nodes);
+    shorten_streams(program, target, ram_bytes, d);
+    if (best.packing.bytes > ram_bytes && d.packing.bytes < best.packing.bytes) best = std::move(d);
   }
   return best;
 }
@@ -293,12 +294,12 @@ Plan write_down(Program& program, const Draft& draft, int64_t align) {
 
 }  // namespace
 
-Result<Plan> place(Program& program, const target::Target& target) {
+Result<Plan> place(Program& program, const target::Target& target, int64_t ram_bytes) {
   require(program.form == ir::Form::packed, "place() takes a packed program");
   F8_CHECK(check_sizes(program));
   Draft draft = schedule(program, target);
   const int64_t apart_bytes = draft.packing.bytes;
-  draft = streamed(program, target, draft);
+  draft = streamed(program, target, ram_bytes, draft);
   refuse_costly_overlays(program, target, draft);
   const int64_t bytes = draft.packing.bytes;
   if (bytes > most_bytes(program)) return too_large(program, "the program", fmt::format("{}", bytes));

@@ -36,8 +36,9 @@ struct Plan {
 
 // packed -> placed: reorders the nodes, sets Value::offset of every activation. Inputs are live from before the first
 // node to their last reader, outputs to after the last node. The given order stays unless another one needs less.
-// Fails if the program cannot fit in any core's memory.
-Result<Plan> place(ir::Program& program, const target::Target& target);
+// Ops run by rows in turns where the arena would take more than `ram_bytes`. Fails if the program cannot fit in any
+// core's memory.
+Result<Plan> place(ir::Program& program, const target::Target& target, int64_t ram_bytes = 0);
 
 // Runs the placed program on an arena whose bytes remember whose data they hold: every operand must still hold its own
 // when it is read and every output at the end, no result or scratch may touch what its node still reads, everything

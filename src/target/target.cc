@@ -20,7 +20,7 @@ std::vector<Target> parse_rows(std::string_view text) {
     if (line.empty() || line[0] == '#') continue;
     std::istringstream columns(line);
     Target row;
-    columns >> row.cpu >> row.isa >> row.vector_bytes >> row.align >> row.machine >> row.core;
+    columns >> row.cpu >> row.isa >> row.align >> row.machine >> row.core;
     require(!columns.fail(), "each row of targets.list has its columns");
     for (std::string flag; columns >> flag;) row.flags.push_back(flag);
     rows.push_back(std::move(row));

@@ -25,9 +25,10 @@ std::optional<std::string> dialect_failure(const Prepared& prepared, const Progr
   return difference(outputs, prepared.outputs);
 }
 
-std::optional<driver::Compiled> compiled(const Prepared& prepared, const target::Target& target, std::string& failure) {
+std::optional<backend::Compiled> compiled(const Prepared& prepared, const target::Target& target,
+                                          const target::CompileOptions& options, std::string& failure) {
   try {
-    auto result = driver::compile(prepared.program, target);
+    auto result = backend::compile(prepared.program, target, options);
     if (!result) {
       failure = format(result.errors());
     } else if (const auto what = dialect_failure(prepared, result->program)) {
@@ -85,6 +86,7 @@ std::vector<Failure> compared(const Batch& batch, const Result<board::Run>& run)
 Result<board::Run> board_run(const Batch& batch, const board::Toolchain& toolchain,
                              const std::filesystem::path& folder) {
   const board::Image image{.target = batch.target,
+                           .prefer = batch.options.prefer,
                            .files = batch.files,
                            .models = batch.models,
                            .toolchain = toolchain,
@@ -95,11 +97,12 @@ Result<board::Run> board_run(const Batch& batch, const board::Toolchain& toolcha
 
 }  // namespace
 
-Batch compile_all(const std::vector<Prepared>& cases, const target::Target& target, std::vector<Failure>& failures) {
-  Batch batch{target, {}, {}, {}, {}};
+Batch compile_all(const std::vector<Prepared>& cases, const target::Target& target, const target::CompileOptions& options,
+                  std::vector<Failure>& failures) {
+  Batch batch{target, options, {}, {}, {}, {}};
   for (const Prepared& prepared : cases) {
     std::string failure;
-    if (auto result = compiled(prepared, target, failure)) {
+    if (auto result = compiled(prepared, target, options, failure)) {
       batch.entries.push_back({&prepared, std::move(*result)});
     } else {
       failures.push_back({&prepared.test, failure});

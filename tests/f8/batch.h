@@ -5,19 +5,20 @@
 #include <string>
 #include <vector>
 
+#include "backend/compile.h"
 #include "board/board.h"
 #include "check.h"
-#include "driver/compiler.h"
 
 namespace fold8::f8 {
 
 struct Entry {
   const Prepared* prepared = nullptr;
-  driver::Compiled compiled;
+  backend::Compiled compiled;
 };
 
 struct Batch {
   target::Target target;
+  target::CompileOptions options;
   std::vector<Entry> entries;
   std::vector<TextFile> files;  // from here on, models[i] is entries[i]
   std::vector<board::Model> models;
@@ -31,7 +32,8 @@ struct Failure {
 };
 
 // Compiles each case for the target and demands that the interpreter finds the same in what was packed and placed.
-Batch compile_all(const std::vector<Prepared>& cases, const target::Target& target, std::vector<Failure>& failures);
+Batch compile_all(const std::vector<Prepared>& cases, const target::Target& target, const target::CompileOptions& options,
+                  std::vector<Failure>& failures);
 void emit_all(Batch& batch);
 
 std::vector<Failure> on_board(const Batch& batch, const board::Toolchain& toolchain = {});

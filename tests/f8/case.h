@@ -7,7 +7,8 @@
 //   ; run: IN... == OUT...        for each input [1 2 5..9], seed(s) or seed(s,lo,hi); a list for each output
 //   ; run: IN... ~= OUT...        ... which may be one step off (recorded from PyTorch)
 //   ; run: IN...                  outputs are what the interpreter says, on every target
-//   ; opt: PASS                   runs this pass alone on the program
+//   ; opt: PASS                   runs this pass alone on the program; some take words:
+//          own_ends [inputs] [outputs] [consume]      patch ROWSxCOLUMNS NODE, the last of the stage
 //   ; expect: LINE                a line of the program after it (or, without opt, in int8 form), in the order given
 //   ; absent: TEXT                no line of that program holds this
 //   ; report: TEXT                what the passes report to the user, all of it

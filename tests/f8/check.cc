@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <sstream>
 
-#include "driver/compiler.h"
+#include "backend/compile.h"
 #include "driver/samples.h"
 #include "interp/interpreter.h"
 #include "ir/text.h"
@@ -44,10 +45,35 @@ const std::map<std::string, passes::Pass> kPasses = {
     {"merge_requantizes", passes::merge_requantizes},
 };
 
-passes::Pass pass_of(const Case& test) {
-  const auto found = kPasses.find(test.pass);
-  if (found == kPasses.end()) throw Failure{fmt::format("there is no pass '{}'", test.pass)};
-  return found->second;
+// A stage that ends with the node `last`, in as many tiles as "2x3" says.
+void patch_up_to(Program& p, const std::string& tiles, const std::string& last) {
+  int64_t rows = 0, columns = 0;
+  char cross = 0;
+  std::istringstream(tiles) >> rows >> cross >> columns;
+  for (const passes::Stage& stage : passes::patchable_stages(p))
+    if (cross == 'x' && p.nodes[stage.end - 1].name == last)
+      return passes::patch(p, ops::table(), stage, rows, columns);
+  throw Failure{fmt::format("there is no stage that ends with '{}' for '{}'", last, tiles)};
+}
+
+// Runs the case's pass: one of kPasses, or one that takes words besides.
+Result<> run_pass(const Case& test, Program& p, passes::Context& context) {
+  std::istringstream words(test.pass);
+  std::vector<std::string> rest{std::istream_iterator<std::string>(words), {}};
+  const std::string name = rest.front();
+  rest.erase(rest.begin());
+  const auto says = [&](const char* word) { return std::ranges::count(rest, word) != 0; };
+  if (const auto found = kPasses.find(name); found != kPasses.end() && rest.empty()) return found->second(p, context);
+  if (name == "copy_constant_outputs") {
+    passes::copy_constant_outputs(p, ops::table());
+  } else if (name == "own_ends") {
+    passes::own_ends(p, ops::table(), {says("inputs"), says("outputs"), says("consume")});
+  } else if (name == "patch" && rest.size() == 2) {
+    patch_up_to(p, rest[0], rest[1]);
+  } else {
+    throw Failure{fmt::format("there is no pass '{}'", test.pass)};
+  }
+  return ok;
 }
 
 template <class T>
@@ -250,7 +276,7 @@ Samples generated(const Program& p) { return driver::make_samples(p, kGeneratedS
 // The program after the case's pass, checked and lowered.
 Program passed(const Case& test, const Program& original, passes::Context& context) {
   Program after = original;
-  expect(pass_of(test)(after, context), test.pass.c_str());
+  expect(run_pass(test, after, context), test.pass.c_str());
   after.compact();
   expect(ir::verify(after), "verify after the pass");
   check_round_trip(after);
@@ -292,10 +318,10 @@ void check_runs(const Case& test, Prepared& prepared) {
 Result<> compiled(const Case& test) {
   F8_TRY(Program p, parse(test.program, ops::table()));
   passes::Context context = context_of_ops();
-  if (!test.pass.empty()) return pass_of(test)(p, context);
+  if (!test.pass.empty()) return run_pass(test, p, context);
   F8_TRY(p, lowered(test, std::move(p), context));
   F8_TRY(const target::Target target, target::find_target(kAnyTarget));
-  F8_CHECK(driver::compile(std::move(p), target));
+  F8_CHECK(backend::compile(std::move(p), target));
   return ok;
 }
 

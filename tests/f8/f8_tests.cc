@@ -22,8 +22,7 @@ namespace fs = std::filesystem;
 
 struct Arguments {
   bool planted = false;
-  target::Prefer prefer = target::Prefer::speed;
-  bool extra_weight_flash = false;
+  target::CompileOptions options;
   bool caller_owns = false;
   board::Toolchain toolchain;
   std::vector<std::string> cpus = {"cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"};
@@ -98,11 +97,11 @@ Boards find_boards() {
   return tools ? Boards{} : Boards{false, format(tools.errors())};
 }
 
-std::vector<Tally> run_target(const std::vector<Prepared>& cases, const target::Target& target, const Boards& boards,
-                              const board::Toolchain& toolchain) {
+std::vector<Tally> run_target(const std::vector<Prepared>& cases, const target::Target& target, const Arguments& arguments,
+                              const Boards& boards) {
   const std::string name = fmt::format("{} ({})", target.cpu, target.isa);
   std::vector<Failure> failures;
-  Batch batch = compile_all(cases, target, failures);
+  Batch batch = compile_all(cases, target, arguments.options, failures);
   std::vector<Tally> tallies = {tally_of(name + ", packed form in the interpreter", cases.size(), std::move(failures))};
   const size_t count = batch.entries.size();
   if (count == 0) return tallies;
@@ -110,7 +109,7 @@ std::vector<Tally> run_target(const std::vector<Prepared>& cases, const target::
   if (std::ranges::count(kPortableIsas, target.isa) != 0)
     tallies.push_back(tally_of(name + ", on this machine", count, on_host(batch)));
   if (boards.installed) {
-    tallies.push_back(tally_of(fmt::format("{}, on {}", name, target.machine), count, on_board(batch, toolchain)));
+    tallies.push_back(tally_of(fmt::format("{}, on {}", name, target.machine), count, on_board(batch, arguments.toolchain)));
   } else {
     tallies.push_back({fmt::format("{}, on {}", name, target.machine), 0, 0, count, {}});
   }
@@ -119,12 +118,12 @@ std::vector<Tally> run_target(const std::vector<Prepared>& cases, const target::
 
 // Targets are independent of one another; compilers and boards take most of the time.
 std::vector<Tally> run_targets(const std::vector<Prepared>& cases, const std::vector<target::Target>& targets,
-                               const Boards& boards, const board::Toolchain& toolchain) {
+                               const Arguments& arguments, const Boards& boards) {
   std::vector<std::vector<Tally>> results(targets.size());
   std::atomic<size_t> next = 0;
   auto work = [&] {
     for (size_t i = next++; i < targets.size(); i = next++)
-      results[i] = run_target(cases, targets[i], boards, toolchain);
+      results[i] = run_target(cases, targets[i], arguments, boards);
   };
   {
     std::vector<std::jthread> workers;
@@ -189,11 +188,9 @@ int run(const Arguments& arguments) {
       std::fputs(format(target.errors()).c_str(), stderr);
       return 2;
     }
-    target->prefer = arguments.prefer;
-    target->extra_weight_flash = arguments.extra_weight_flash;
     targets.push_back(*target);
   }
-  std::vector<Tally> tallies = run_targets(suite.prepared, targets, boards, arguments.toolchain);
+  std::vector<Tally> tallies = run_targets(suite.prepared, targets, arguments, boards);
   tallies.insert(tallies.begin(), suite.tally);
   return report(tallies);
 }
@@ -207,11 +204,11 @@ Arguments parse(int argc, char** argv) {
     if (argument == "--planted") {
       arguments.planted = true;
     } else if (argument == "--extra-weight-flash") {
-      arguments.extra_weight_flash = true;
+      arguments.options.extra_weight_flash = true;
     } else if (argument == "--caller-owns") {
       arguments.caller_owns = true;
     } else if (argument == "--prefer-size") {
-      arguments.prefer = target::Prefer::size;
+      arguments.options.prefer = target::Prefer::size;
     } else if (argument == "--target" && i + 1 < argc) {
       cpus.push_back(argv[++i]);
     } else if (argument == "--compiler" && i + 1 < argc) {

@@ -583,17 +583,13 @@ struct Planted {
   Batch batch;  // of these cases
 };
 
-target::Target target_of(const std::string& cpu) {
-  const size_t slash = cpu.find('/');
-  target::Target target = *target::find_target(cpu.substr(0, slash));
-  if (slash != std::string::npos) target.prefer = target::Prefer::size;
-  return target;
-}
-
 Planted planted(std::vector<Prepared> cases, const std::string& cpu, const Plant& plant) {
   std::vector<Failure> failures;
   Planted result{"", std::move(cases), {}};
-  result.batch = compile_all(result.cases, target_of(cpu), failures);
+  const size_t slash = cpu.find('/');
+  const auto prefer = slash != std::string::npos ? target::Prefer::size : target::Prefer::speed;
+  result.batch =
+      compile_all(result.cases, *target::find_target(cpu.substr(0, slash)), {.prefer = prefer}, failures);
   size_t places = 0;
   for (Entry& entry : result.batch.entries) places += plant.before(entry);
   emit_all(result.batch);

@@ -71,7 +71,7 @@ std::string pass_failure(const std::string& text) {
   const auto lowered = passes::lower(*program, context, passes::Ends::float32);
   if (!lowered) return format(lowered.errors());
   for (const target::Target& target : isas()) {
-    const auto compiled = driver::compile(*program, target);
+    const auto compiled = backend::compile(*program, target);
     if (!compiled) return format(compiled.errors());
     compare("packed for " + target.isa, compiled->program);
   }
@@ -137,7 +137,7 @@ TEST(RandomPrograms, EveryBoardHasTheSameBytes) {
   }
   for (const target::Target& target : isas()) {
     std::vector<f8::Failure> failures;
-    f8::Batch batch = f8::compile_all(prepared, target, failures);
+    f8::Batch batch = f8::compile_all(prepared, target, {}, failures);
     f8::emit_all(batch);
     std::ranges::move(f8::on_board(batch), std::back_inserter(failures));
     if (target.isa == "v7m")

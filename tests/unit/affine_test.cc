@@ -63,7 +63,7 @@ std::string packed(const char* op, const char* scale_a, const char* scale_b, con
                                        scale_a, scale_b, op, scale_y),
                            ops::table());
   require(static_cast<bool>(program), "the program parses");
-  auto compiled = driver::compile(std::move(*program), *target::find_target("cortex-m4"));
+  auto compiled = backend::compile(std::move(*program), *target::find_target("cortex-m4"));
   require(static_cast<bool>(compiled), "the program compiles");
   return ir::print(compiled->program);
 }

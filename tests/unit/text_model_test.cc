@@ -37,13 +37,14 @@ TEST(TextModel, AnArenaLargerThanAllowedIsRefused) {
       "program form=int8 {\n  in %x : q8[1,64] scale=0x1p-5 zero=-3\n  %y = softmax %x dim=1 : q8[1,64] "
       "scale=0x1p-8 zero=-128\n  out %y\n}\n");
   ASSERT_TRUE(model) << format(model.errors());
-  target::Target target = *target::find_target("cortex-m3");
-  const auto compiled = compile(model->program, target);
+  const target::Target target = *target::find_target("cortex-m3");
+  target::CompileOptions options;
+  const auto compiled = backend::compile(model->program, target, options);
   ASSERT_TRUE(compiled) << format(compiled.errors());
-  target.ram_bytes = compiled->plan.arena_bytes;
-  EXPECT_TRUE(compile(model->program, target));
-  target.ram_bytes -= 1;
-  const auto refused = compile(model->program, target);
+  options.ram_bytes = compiled->plan.arena_bytes;
+  EXPECT_TRUE(backend::compile(model->program, target, options));
+  options.ram_bytes -= 1;
+  const auto refused = backend::compile(model->program, target, options);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.errors()[0].code, "F8-0504");
 }
@@ -51,29 +52,31 @@ TEST(TextModel, AnArenaLargerThanAllowedIsRefused) {
 TEST(Tiles, AreTakenWhereTheMemoryDemandsThem) {
   const auto model = load_int8(FOLD8_SOURCE_DIR "/examples/digits_cnn/digits_cnn.pt2", {});
   ASSERT_TRUE(model) << format(model.errors());
-  target::Target target = *target::find_target("cortex-m4");
-  const auto whole = compile(model->program, target);
+  const target::Target target = *target::find_target("cortex-m4");
+  target::CompileOptions options;
+  const auto whole = backend::compile(model->program, target, options);
   ASSERT_TRUE(whole);
   EXPECT_FALSE(whole->patch);
-  target.ram_bytes = whole->plan.arena_bytes;
-  const auto fits = compile(model->program, target);
+  options.ram_bytes = whole->plan.arena_bytes;
+  const auto fits = backend::compile(model->program, target, options);
   ASSERT_TRUE(fits);
   EXPECT_FALSE(fits->patch);
-  target.ram_bytes -= 1;
-  const auto tiles = compile(model->program, target);
+  options.ram_bytes -= 1;
+  const auto tiles = backend::compile(model->program, target, options);
   ASSERT_TRUE(tiles);
   ASSERT_TRUE(tiles->patch);
   EXPECT_EQ(tiles->patch->whole_bytes, whole->plan.arena_bytes);
-  EXPECT_LE(tiles->plan.arena_bytes, target.ram_bytes);
+  EXPECT_LE(tiles->plan.arena_bytes, options.ram_bytes);
   EXPECT_GT(tiles->macs, whole->macs);
 }
 
 TEST(Tiles, NoStageHasSoMany) {
   const auto model = load_int8(FOLD8_SOURCE_DIR "/examples/digits_cnn/digits_cnn.pt2", {});
   ASSERT_TRUE(model);
-  target::Target target = *target::find_target("cortex-m4");
-  target.patch_rows = target.patch_columns = 9;  // of 8x8 pixels
-  const auto refused = compile(model->program, target);
+  const target::Target target = *target::find_target("cortex-m4");
+  target::CompileOptions options;
+  options.patch_rows = options.patch_columns = 9;  // of 8x8 pixels
+  const auto refused = backend::compile(model->program, target, options);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.errors()[0].code, "F8-0505");
 }

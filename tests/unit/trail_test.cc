@@ -294,15 +294,13 @@ TEST(Stream, NothingRunsInTurnsWhereTheArenaFits) {
   const ValueId x = g.in(32, 32);
   g.p.outputs = {g.sum(g.window(g.window(x, 32), 32), x)};
   Program again = g.p;
-  target::Target roomy = kCore;
-  roomy.ram_bytes = placed(again).apart_bytes;
-  const auto plan = place(g.p, roomy);
+  const int64_t roomy = placed(again).apart_bytes;
+  const auto plan = place(g.p, kCore, roomy);
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->units.size(), 3u);
-  EXPECT_EQ(plan->arena_bytes, roomy.ram_bytes);
-  roomy.ram_bytes -= 1;
+  EXPECT_EQ(plan->arena_bytes, roomy);
   g.p.form = ir::Form::packed;
-  const auto tight = place(g.p, roomy);
+  const auto tight = place(g.p, kCore, roomy - 1);
   ASSERT_TRUE(tight);
   EXPECT_EQ(tight->units.size(), 1u);
 }

@@ -50,10 +50,9 @@ TEST_F(Verify, AgreesInTiles) {
   const Samples samples = make_samples(model->program, 2);
   int64_t tiles = 1;
   for (const char* cpu : {"cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55"}) {
-    target::Target target = *target::find_target(cpu);
-    target.patch_rows = tiles;
-    target.patch_columns = ++tiles;
-    auto verdict = verify(model->program, target, samples, {});
+    VerifyOptions options{.compile = {.patch_rows = tiles, .patch_columns = tiles + 1}};
+    ++tiles;
+    auto verdict = verify(model->program, *target::find_target(cpu), samples, options);
     ASSERT_TRUE(verdict) << cpu << format(verdict.errors());
     EXPECT_EQ(verdict->differing_bytes, 0) << cpu;
   }

@@ -26,7 +26,7 @@ constexpr ImportRow kImports[] = {
     {"torch.ops.aten.add_.Scalar", kParams, import},
 };
 
-Result<> pack(Program& p, Node& node, const target::Target&) { return pack_sum(p, node, 1); }
+Result<> pack(Program& p, Node& node, const target::Target&, const target::CompileOptions&) { return pack_sum(p, node, 1); }
 
 void evaluate(const Evaluation& e) { evaluate_sum(e, 1); }
 

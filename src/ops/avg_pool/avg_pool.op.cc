@@ -255,7 +255,7 @@ std::optional<std::vector<quant::Rescale>> table_of(const Averages& a) {
   return table;
 }
 
-Result<> pack(Program& p, Node& node, const target::Target&) {
+Result<> pack(Program& p, Node& node, const target::Target&, const target::CompileOptions&) {
   require(node.attrs.has("layout"), "pools are packed channels last");
   const auto table = table_of(averages(p, node));
   if (!table) return ok;

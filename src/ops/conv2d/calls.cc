@@ -70,10 +70,10 @@ KernelStruct output_struct(const Program& p, const Node& node) {
 }
 
 // Room for the rows of a window, on the stack: an instantiation of a kernel for the usual heights and one for tall
-// ones, or one for both where size is preferred.
-std::string max_rows(const Geometry& g, const target::Target& target) {
-  const int64_t usual = target.prefer == target::Prefer::size ? 16 : 4;
-  return std::to_string(g.kernel_h <= usual ? usual : g.kernel_h <= 16 ? 16 : g.kernel_h);
+// ones, or one for both where size is preferred (row_room).
+std::string max_rows(const Node& node, const Geometry& g) {
+  const int64_t usual = node.attrs.has("row_room") ? node.attrs.integer("row_room") : 4;
+  return std::to_string(g.kernel_h <= usual ? usual : g.kernel_h <= kMostRowRoom ? kMostRowRoom : g.kernel_h);
 }
 
 KernelStruct depthwise_struct(const Geometry& image) {
@@ -169,12 +169,12 @@ KernelCall strip_kernel(const Program& p, const Node& node, const target::Stream
 }
 
 // The kernel of windows that come as a stream's microkernel takes them best.
-void set_stream_kernel(KernelCall& call, const Geometry& g, const target::Target& target) {
+void set_stream_kernel(KernelCall& call, const Node& node, const Geometry& g, const target::Target& target) {
   const target::StreamFormat& format = *target::stream_format(target.isa);
   const bool run = runs_without_gaps(g, format), columns = shares_columns(g, format);
   call.function = run ? "f8k::Conv2dRun" : columns ? "f8k::Conv2dColumns" : "f8k::Conv2dStream";
   call.header = fmt::format("ops/conv2d/conv2d_{}.kernel.h", run ? "run" : columns ? "columns" : "stream");
-  if (!run) call.template_args = {max_rows(g, target)};
+  if (!run) call.template_args = {max_rows(node, g)};
   if (!run && !columns) call.args.push_back(KernelScratch{buffer_bytes(g, target)});
 }
 
@@ -202,12 +202,12 @@ KernelCall kernel(const Program& p, const Node& node, const target::Target& targ
     call.function = "f8k::DepthwiseStream";
     call.header = "ops/conv2d/depthwise_stream.kernel.h";
   } else if (stream) {
-    set_stream_kernel(call, g, target);
+    set_stream_kernel(call, node, g, target);
   } else {
     const char* per_channel = p.type(node.inputs[3]).elems() > 1 ? "true" : "false";
     call.function = g.depthwise() ? "f8k::Depthwise" : "f8k::Conv2d";
     call.header = g.depthwise() ? "ops/conv2d/depthwise.kernel.h" : "ops/conv2d/conv2d.kernel.h";
-    call.template_args = {per_channel, g.depthwise() ? std::to_string(g.kernel_h) : max_rows(g, target)};
+    call.template_args = {per_channel, g.depthwise() ? std::to_string(g.kernel_h) : max_rows(node, g)};
     if (g.depthwise()) call.template_args.push_back(std::to_string(g.kernel_w));
   }
   if (stream && takes_relu(p, target)) call.template_args.push_back("true");

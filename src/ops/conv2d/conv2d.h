@@ -31,6 +31,8 @@ struct Geometry {
 
 Geometry geometry(const ir::Program& p, const ir::Node& node);
 
+inline constexpr int64_t kMostRowRoom = 16;  // rows of a window that a kernel shared by several heights has room for
+
 // Whether the stream is the one for 3x3 windows that stand side by side, of whole vectors of channels.
 bool shares_columns(const Geometry& g, const target::StreamFormat& format);
 

@@ -3,7 +3,7 @@
 //   torch   conv2d %x, %w [, %b] stride=[h,w] pad=[top,bottom,left,right] dilation=[h,w] groups=g [min= max=]
 //           x [N,C,H,W], w [O,C/g,kh,kw], b [O] -> [N,O,oh,ow]; pad < 0, but of depthwise: windows begin or end inside
 //   int8    the same over q8, constant q8, constant q32, [clamp=[lo,hi]]; with layout="nhwc" x and y are [N,H,W,C]
-//   packed  conv2d %x, %w, %kernel_sum, %rescale ... outs kernel=[h,w] order   w: i8[bytes] in the target's order
+//   packed  conv2d %x, %w, %kernel_sum, %rescale ... outs kernel=[h,w] order [row_room]   w: i8[bytes] in that order
 //           conv2d %x, %stream ... outs kernel=[h,w] stream=isa                all three in one stream for each group
 //
 // Scratch: the windows that a stream's microkernel takes at a time; beside them one window, where windows must be
@@ -327,15 +327,15 @@ target::Matrix depthwise_matrix(const Program& p, const Node& node, const Geomet
 // Microkernels may keep the distance between neighbouring pixels' results in 16 bits, for a few pixels at once.
 constexpr int64_t kMaxStreamOuts = 16384;
 
-Result<> pack(Program& p, Node& node, const target::Target& target) {
+Result<> pack(Program& p, Node& node, const target::Target& target, const target::CompileOptions& options) {
   require(nhwc(node), "convolutions are packed channels last");
   const Geometry g = geometry(p, node);
   node.attrs.set("outs", g.outs);
   node.attrs.set("kernel", Ints{g.kernel_h, g.kernel_w});
-  if (const target::StreamFormat* format = chosen_streams(node, target)) {
+  if (const target::StreamFormat* format = chosen_streams(node, target, options.prefer)) {
     const auto pack_depthwise = [&](const target::Matrix& m) { return format->pack_depthwise(m, depthwise_kernel(g)); };
     const auto pack_windows = [&](target::Matrix m) {
-      m.extra_flash = target.extra_weight_flash;
+      m.extra_flash = options.extra_weight_flash;
       return shares_columns(g, *format) ? format->pack_columns(m, g.ins) : format->pack(m);
     };
     const bool done = g.depthwise()
@@ -345,6 +345,7 @@ Result<> pack(Program& p, Node& node, const target::Target& target) {
                           : false;
     if (done) return ok;
   }
+  if (options.prefer == target::Prefer::size) node.attrs.set("row_room", kMostRowRoom);
   const f8k::WeightOrder order = target::gemm_order(target);
   const auto w = p[node.inputs[1]].constant->as<int8_t>();
   std::vector<int8_t> bytes(static_cast<size_t>(packed_bytes(g, order)));

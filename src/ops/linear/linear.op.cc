@@ -189,13 +189,13 @@ void reorder_features(Program& p, Node& node, const std::vector<int64_t>& to) {
 
 // ---- device
 
-Result<> pack(Program& p, Node& node, const target::Target& target) {
+Result<> pack(Program& p, Node& node, const target::Target& target, const target::CompileOptions& options) {
   const Value w = p[node.inputs[1]];
   const int64_t outs = w.type.shape[0];
   const int64_t ins = w.type.shape[1];
   node.attrs.set("outs", outs);
   const auto rows = w.constant->as<int8_t>();
-  if (const target::StreamFormat* format = chosen_streams(node, target)) {
+  if (const target::StreamFormat* format = chosen_streams(node, target, options.prefer)) {
     target::Matrix matrix = stream_matrix(p, node, 0, outs, ins);
     matrix.weights.assign(rows.begin(), rows.end());
     if (replace_by_streams(p, node, target, {matrix}, format->pack_rows)) return ok;

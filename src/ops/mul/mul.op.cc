@@ -83,7 +83,7 @@ Result<std::vector<Type>> infer(const Program& p, const Node& node) {
   return infer_binary(p, node, check_product);
 }
 
-Result<> pack(Program& p, Node& node, const target::Target&) {
+Result<> pack(Program& p, Node& node, const target::Target&, const target::CompileOptions&) {
   const Quant& qa = *p.type(node.inputs[0]).quant;
   const Quant& qb = *p.type(node.inputs[1]).quant;
   const Quant& qy = *p.type(node.outputs[0]).quant;

@@ -39,7 +39,7 @@ int8_t requantized(const Program& p, const Node& node, int8_t x) {
   return static_cast<int8_t>(quant::clamp(int64_t{p.type(node.outputs[0]).quant->zero} + scaled, bounds.lo, bounds.hi));
 }
 
-Result<> pack(Program& p, Node& node, const target::Target&) {
+Result<> pack(Program& p, Node& node, const target::Target&, const target::CompileOptions&) {
   const Quant& qx = *p.type(node.inputs[0]).quant;
   const Quant& qy = *p.type(node.outputs[0]).quant;
   const Bounds bounds = clamp_bounds(node);

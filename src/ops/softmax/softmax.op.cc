@@ -188,7 +188,7 @@ void evaluate(const Evaluation& e) {
 
 // ---- device
 
-Result<> pack(Program& p, Node& node, const target::Target&) {
+Result<> pack(Program& p, Node& node, const target::Target&, const target::CompileOptions&) {
   const std::vector<int32_t> table = exponentials(p, node);
   const Elem elem = precision(rows_of(p, node).elems, result_scale(p, node))->elem;
   const Shape shape = {static_cast<int64_t>(table.size())};
