@@ -11,12 +11,12 @@ struct BroadcastShape {
   int32_t run;      // elements of the result along a run: its innermost dimension
   int32_t size[4];  // of the dimensions around it, outermost first
   int32_t a[4];     // elements between neighbours along each, in the first operand; 0 where it is broadcast
-  int32_t b[4];     // and in the second
+  int32_t b[4];     // and in the second, int8 as the first or a table of another kind
 };
 
 // run(a, b, y) for every run, y in order. Returns the end of y.
-template <int kDepth = 0, class Run>
-inline int8_t* for_each_run(const BroadcastShape& s, const int8_t* a, const int8_t* b, int8_t* y, Run run) {
+template <int kDepth = 0, class B, class Run>
+inline int8_t* for_each_run(const BroadcastShape& s, const int8_t* a, const B* b, int8_t* y, Run run) {
   if constexpr (kDepth == 4) {
     run(a, b, y);
     return y + s.run;

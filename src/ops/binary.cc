@@ -23,17 +23,6 @@ int64_t size_at(const Shape& shape, size_t i, size_t rank) {
   return i < missing ? 1 : shape[i - missing];
 }
 
-std::optional<Shape> broadcast(const Shape& a, const Shape& b) {
-  Shape y(std::max(a.size(), b.size()));
-  for (size_t i = 0; i < y.size(); ++i) {
-    const int64_t m = size_at(a, i, y.size());
-    const int64_t n = size_at(b, i, y.size());
-    if (m != n && m != 1 && n != 1) return std::nullopt;
-    y[i] = m == 1 ? n : m;
-  }
-  return y;
-}
-
 // Elements between neighbours along each dimension of y; 0 where the operand stands still.
 std::vector<int64_t> strides_in(const Shape& shape, const Shape& y) {
   const std::vector<int64_t> own = dense_strides(shape);
@@ -44,32 +33,8 @@ std::vector<int64_t> strides_in(const Shape& shape, const Shape& y) {
   return strides;
 }
 
-struct Dim {
-  int64_t size;
-  int64_t a;  // elements between neighbours
-  int64_t b;
-};
-
-// The fewest dimensions that visit the same elements in the same order, outermost first; at least one.
-std::vector<Dim> walk(const Shape& a, const Shape& b, const Shape& y) {
-  const std::vector<int64_t> sa = strides_in(a, y);
-  const std::vector<int64_t> sb = strides_in(b, y);
-  std::vector<Dim> dims;
-  for (size_t i = 0; i < y.size(); ++i) {
-    if (y[i] == 1) continue;
-    const Dim dim{y[i], sa[i], sb[i]};
-    if (!dims.empty() && dims.back().a == dim.a * dim.size && dims.back().b == dim.b * dim.size) {
-      dims.back() = {dims.back().size * dim.size, dim.a, dim.b};
-    } else {
-      dims.push_back(dim);
-    }
-  }
-  if (dims.empty()) dims.push_back({1, 1, 1});
-  return dims;
-}
-
-std::vector<Dim> walk(const Program& p, const Node& node) {
-  return walk(p.type(node.inputs[0]).shape, p.type(node.inputs[1]).shape, p.type(node.outputs[0]).shape);
+Walk walk(const Program& p, const Node& node) {
+  return walk_of(p.type(node.inputs[0]).shape, p.type(node.inputs[1]).shape, p.type(node.outputs[0]).shape);
 }
 
 // ---- int8
@@ -80,26 +45,11 @@ std::optional<std::string> unfit(const Program& p, const Node& node, ScaleCheck 
     if (!type.is_q8() || !type.quant->is_per_tensor())
       return fmt::format("%{} is not int8 with one scale and zero point", p[id].name);
   }
-  if (walk(p, node).size() > kMaxRank)
+  if (too_many_dimensions(walk(p, node)))
     return fmt::format("broadcasts {} and {} along too many dimensions; supported: up to {}",
                        shape_text(p.type(node.inputs[0]).shape), shape_text(p.type(node.inputs[1]).shape), kMaxRank);
   return check(p.type(node.inputs[0]).quant->scale(), p.type(node.inputs[1]).quant->scale(),
                p.type(node.outputs[0]).quant->scale());
-}
-
-// A real constant, or one with a scale for each channel, becomes q8 with one scale.
-Result<> quantize_constant(Program& p, Node& node, size_t i) {
-  const Value value = p[node.inputs[i]];
-  if (!value.is_constant() || (value.type.is_q8() && value.type.quant->is_per_tensor())) return ok;
-  const auto reals = real_values(value);
-  if (!reals)
-    return not_integer(p, node,
-                       fmt::format("constant %{} is {}; supported: float, or quantized integers", value.name,
-                                   elem_name(value.type.elem)));
-  if (!std::ranges::all_of(*reals, [](double real) { return std::isfinite(real); }))
-    return not_integer(p, node, fmt::format("constant %{} is not finite", value.name));
-  node.inputs[i] = add_quantized(p, value.name, value.type.shape, *reals, best_quant(*reals));
-  return ok;
 }
 
 }  // namespace
@@ -125,6 +75,38 @@ Result<ValueId> import_operand(ImportCall& call, std::string_view name, double f
 
 // ---- shapes and checks
 
+std::optional<Shape> broadcast(const Shape& a, const Shape& b) {
+  Shape y(std::max(a.size(), b.size()));
+  for (size_t i = 0; i < y.size(); ++i) {
+    const int64_t m = size_at(a, i, y.size());
+    const int64_t n = size_at(b, i, y.size());
+    if (m != n && m != 1 && n != 1) return std::nullopt;
+    y[i] = m == 1 ? n : m;
+  }
+  return y;
+}
+
+Walk walk_of(const Shape& a, const Shape& b, const Shape& y) {
+  const std::vector<int64_t> sa = strides_in(a, y);
+  const std::vector<int64_t> sb = strides_in(b, y);
+  std::vector<Walk::Dim> dims;
+  for (size_t i = 0; i < y.size(); ++i) {
+    if (y[i] == 1) continue;
+    const Walk::Dim dim{y[i], sa[i], sb[i]};
+    if (!dims.empty() && dims.back().a == dim.a * dim.size && dims.back().b == dim.b * dim.size) {
+      dims.back() = {dims.back().size * dim.size, dim.a, dim.b};
+    } else {
+      dims.push_back(dim);
+    }
+  }
+  if (dims.empty()) dims.push_back({1, 1, 1});
+  const Walk::Dim run = dims.back();
+  dims.pop_back();
+  return {dims, run};
+}
+
+bool too_many_dimensions(const Walk& walk) { return walk.around.size() + 1 > kMaxRank; }
+
 Result<std::vector<Type>> infer_binary(const Program& p, const Node& node, ScaleCheck check) {
   F8_CHECK(expect_operands(node, 2, 2));
   F8_CHECK(check_clamp(node));
@@ -144,7 +126,6 @@ Result<std::vector<Type>> infer_binary(const Program& p, const Node& node, Scale
 }
 
 Result<> integerize_binary(Program& p, Node& node, ScaleCheck check) {
-  for (size_t i = 0; i < 2; ++i) F8_CHECK(quantize_constant(p, node, i));
   if (const auto complaint = unfit(p, node, check)) return not_integer(p, node, *complaint);
   return ok;
 }
@@ -188,30 +169,32 @@ Indices broadcast_indices(const Shape& a, const Shape& b, const Shape& y) {
 
 // ---- device
 
+KernelStruct broadcast_struct(Walk walk) {
+  KernelStruct shape{"f8k::BroadcastShape", {{"run", walk.run.size}}};
+  walk.around.insert(walk.around.begin(), kMaxRank - 1 - walk.around.size(), {1, 0, 0});
+  for (const Walk::Dim& dim : walk.around) shape.fields.push_back({"size", dim.size});
+  for (const Walk::Dim& dim : walk.around) shape.fields.push_back({"a", dim.a});
+  for (const Walk::Dim& dim : walk.around) shape.fields.push_back({"b", dim.b});
+  return shape;
+}
+
 KernelCall binary_call(const Program& p, const Node& node, const std::string& function, const std::string& header,
                        std::vector<std::string> signs, KernelStruct arithmetic, bool swapped) {
-  std::vector<Dim> dims = walk(p, node);
-  if (swapped)
-    for (Dim& dim : dims) std::swap(dim.a, dim.b);
-  const Dim run = dims.back();
-  dims.pop_back();
+  const size_t first = swapped ? 1 : 0;
+  const ValueId a = node.inputs[first];
+  const ValueId b = node.inputs[1 - first];
   const Type& y = p.type(node.outputs[0]);
+  const Walk walk = walk_of(p.type(a).shape, p.type(b).shape, y.shape);
   const Bounds bounds = clamp_bounds(node);
-  KernelCall call{function + "_elements", header, std::move(signs), {KernelInt{"elems", run.size}}};
-  if (!dims.empty()) {
-    KernelStruct shape{"f8k::BroadcastShape", {{"run", run.size}}};
-    dims.insert(dims.begin(), kMaxRank - 1 - dims.size(), {1, 0, 0});
-    for (const Dim& dim : dims) shape.fields.push_back({"size", dim.size});
-    for (const Dim& dim : dims) shape.fields.push_back({"a", dim.a});
-    for (const Dim& dim : dims) shape.fields.push_back({"b", dim.b});
+  KernelCall call{function + "_elements", header, std::move(signs), {KernelInt{"elems", walk.run.size}}};
+  if (!walk.around.empty()) {
     call.function = function + "_broadcast";
-    call.args = {shape};
+    call.args = {broadcast_struct(walk)};
   }
-  for (int64_t step : {run.a, run.b}) call.template_args.push_back(std::to_string(step));
+  for (int64_t step : {walk.run.a, walk.run.b}) call.template_args.push_back(std::to_string(step));
   call.args.push_back(std::move(arithmetic));
   call.args.push_back(KernelStruct{"f8k::Output", {{"zero", y.quant->zero}, {"lo", bounds.lo}, {"hi", bounds.hi}}});
-  for (size_t i : {swapped ? 1u : 0u, swapped ? 0u : 1u}) call.args.push_back(KernelPointer{node.inputs[i]});
-  call.args.push_back(KernelPointer{node.outputs[0]});
+  for (ValueId id : {a, b, node.outputs[0]}) call.args.push_back(KernelPointer{id});
   return call;
 }
 

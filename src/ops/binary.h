@@ -3,8 +3,9 @@
 //   torch   op %a, %b  [min= max=]        f32, f32 -> f32
 //   int8    op %a, %b  [clamp=[lo,hi]]    q8, q8 -> q8, each with parameters of its own
 //
-// A real constant becomes q8 under the parameters that fit it best (ops/constants.h); one that the model quantized
-// keeps its own. What is proven of the scales here, the formulas rely on: docs/arithmetic.md, "Elementwise".
+// A constant that the model quantized to int8, per tensor, keeps its integers; with any other, simplify makes the op a
+// line for each element of the constant, which keeps its reals. What is proven of the scales here, the formulas rely on:
+// docs/arithmetic.md, "Elementwise".
 #pragma once
 
 #include <string>
@@ -21,6 +22,22 @@ namespace fold8::ops {
 Result<ir::ValueId> import_operand(ir::ImportCall& call, std::string_view name, double factor = 1);
 
 // ---- shapes and checks
+
+// The shape of the result; nullopt where they do not broadcast.
+std::optional<ir::Shape> broadcast(const ir::Shape& a, const ir::Shape& b);
+
+// The fewest dimensions that visit every element of a result in order, and how each operand advances along them.
+struct Walk {
+  struct Dim {
+    int64_t size;
+    int64_t a;  // elements between neighbours; 0 where the operand stands still
+    int64_t b;
+  };
+  std::vector<Dim> around;  // outermost first
+  Dim run;                  // the innermost: steps of 0 or 1
+};
+Walk walk_of(const ir::Shape& a, const ir::Shape& b, const ir::Shape& y);
+bool too_many_dimensions(const Walk& walk);  // for the kernels
 
 // What the op cannot compute in int8, or nullopt. Called once operands and result have int8 types.
 using ScaleCheck = std::optional<std::string> (*)(double a, double b, double y);
@@ -58,6 +75,9 @@ void evaluate_binary(const ir::Evaluation& e, F f) {
 }
 
 // ---- device
+
+// f8k::BroadcastShape of a walk.
+ir::KernelStruct broadcast_struct(Walk walk);
 
 // The device function `function`_elements when no operand stands still or starts over, else `function`_broadcast.
 // `arithmetic` is its struct of zero points and multipliers; `swapped`: the kernel's first operand is the node's

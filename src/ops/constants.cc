@@ -28,15 +28,6 @@ double quantized(double real, const Quant& q) {
   return std::clamp(std::nearbyint(real / q.scale()) + q.zero, -128.0, 127.0);
 }
 
-double squared_error(const std::vector<double>& reals, const Quant& q) {
-  double sum = 0;
-  for (double real : reals) {
-    const double off = (quantized(real, q) - q.zero) * q.scale() - real;
-    sum += off * off;
-  }
-  return sum;
-}
-
 }  // namespace
 
 std::optional<std::vector<double>> real_values(const Value& constant) {
@@ -48,31 +39,6 @@ std::optional<std::vector<double>> real_values(const Value& constant) {
   if (constant.type.elem == Elem::i8) return scaled<int8_t>(constant);
   if (constant.type.elem == Elem::i32) return scaled<int32_t>(constant);
   return std::nullopt;
-}
-
-// 0 is among the integers, so the range spans it. 255 steps are the finest; fewer may hit the values better.
-Quant best_quant(const std::vector<double>& reals) {
-  double lo = 0;
-  double hi = 0;
-  double energy = 0;
-  for (double real : reals) {
-    lo = std::min(lo, real);
-    hi = std::max(hi, real);
-    energy += real * real;
-  }
-  if (lo == hi) return Quant::per_tensor(1, 0);
-  Quant best;
-  double least = std::numeric_limits<double>::infinity();
-  for (int steps = 255; steps >= 128 && least > 1e-24 * energy; --steps) {
-    const double scale = (hi - lo) / steps;
-    const Quant q =
-        Quant::per_tensor(scale, static_cast<int32_t>(std::clamp(-128 - std::nearbyint(lo / scale), -128.0, 127.0)));
-    const double error = squared_error(reals, q);
-    if (error >= least) continue;
-    best = q;
-    least = error;
-  }
-  return best;
 }
 
 ValueId add_quantized(Program& p, const std::string& name, const Shape& shape, const std::vector<double>& reals,

@@ -11,10 +11,6 @@ namespace fold8::ops {
 // The reals of an f32 constant, or of a quantized integer one. nullopt for any other kind.
 std::optional<std::vector<double>> real_values(const ir::Value& constant);
 
-// The int8 parameters, per tensor, that stand for `reals` with the least squared error; a single value and {-v, 0, v}
-// are exact. `reals` are finite.
-ir::Quant best_quant(const std::vector<double>& reals);
-
 // A q8 constant of these reals, rounded half to even as PyTorch's quantize does, and saturated.
 ir::ValueId add_quantized(ir::Program& program, const std::string& name, const ir::Shape& shape,
                           const std::vector<double>& reals, const ir::Quant& quant);

@@ -41,20 +41,7 @@ class Operand:
 
 
 def float_constant(shape, reals):
-    """With the integers that ops/constants.h chooses for it."""
-    lo, hi = min(0.0, *reals), max(0.0, *reals)
-    best, least = (1.0, 0), INF if lo < hi else 0
-    for steps in range(255, 127, -1):
-        if least <= 1e-24 * sum(v * v for v in reals):
-            break
-        scale = (hi - lo) / steps
-        zero = int(np.clip(-128 - np.rint(lo / scale), -128, 127))
-        error = sum(((np.clip(np.rint(v / scale) + zero, -128, 127) - zero) * scale - v) ** 2 for v in reals)
-        if error < least:
-            best, least = (scale, zero), error
-    scale, zero = best
-    q = np.clip(np.rint(np.array(reals) / scale) + zero, -128, 127).astype(np.int64).reshape(shape)
-    return Operand(shape, scale, zero, reals, q=q)
+    return Operand(shape, reals=reals)
 
 
 # ---------------------------------------------------------------- integers: docs/arithmetic.md, "Elementwise"
@@ -174,7 +161,12 @@ def record_binary(case, number):
     reals = clamped(torch_op(a.real(), b.real()), case.clamp)
     scale, zero = output_qparams(reals, zero=case.out_zero)
     y = quantize(reals, scale, zero)
-    off = steps_off(case.name, bounded(answer(a, b, scale), scale, zero, case.clamp), y)
+    if a.reals or b.reals:  # a line for each element of the constant: docs/arithmetic.md, "Gains and shifts of constants"
+        wide = torch_op(a.real().double(), b.real().double()).numpy()
+        integers = bounded(np.floor(wide / scale + 0.5), scale, zero, case.clamp)
+    else:
+        integers = bounded(answer(a, b, scale), scale, zero, case.clamp)
+    off = steps_off(case.name, integers, y)
     op_line = f"{case.op} %0, {'%0' if case.same else '%1'}"
     lines = shared_lines(op_line, case.operands, tuple(reals.shape), scale, zero, case.clamp)
     return case_text(case.name, lines, inputs, y), y.numpy().flatten(), off

@@ -51,6 +51,12 @@ struct DspKernels : V7m {
     v7m::affine<dsp::Saturate<kShift>, kClamp, kStepA, kStepB>(elems, f, base, out, a, b, y);
   }
 
+  template <int kShift, bool kClamp, int kStepX>
+  static void affine_each(int32_t elems, const Output& out, const int8_t* x, const int32_t* scale, const int32_t* bias,
+                          int8_t* y) {
+    v7m::affine_each<dsp::Saturate<kShift>, kClamp, kStepX>(elems, 0, out, x, scale, bias, y);
+  }
+
   // ---- matrix kernels that read a stream (isa/dsp/stream.h)
 
   static constexpr int32_t kStreamPixels = dsp::kStreamPixels;

@@ -59,6 +59,12 @@ struct MveKernels : V7m {
     mve::affine_run<kShift, kClamp, kStepA, kStepB>(elems, f, out, a, b, y);
   }
 
+  template <int kShift, bool kClamp, int kStepX>
+  static void affine_each(int32_t elems, const Output& out, const int8_t* x, const int32_t* scale, const int32_t* bias,
+                          int8_t* y) {
+    mve::affine_each_run<kShift, kClamp, kStepX>(elems, out, x, scale, bias, y);
+  }
+
   // ---- matrix kernels that read a stream (isa/mve/stream.h)
 
   static constexpr int32_t kStreamPixels = mve::kPixels;

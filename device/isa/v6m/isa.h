@@ -71,6 +71,12 @@ struct V6m : V7m {
     v6m::affine<kShift, kClamp, kStepA, kStepB>(elems, f, base, out, a, b, y);
   }
 
+  template <int kShift, bool kClamp, int kStepX>
+  static void affine_each(int32_t elems, const Output& out, const int8_t* x, const int32_t* scale, const int32_t* bias,
+                          int8_t* y) {
+    v7m::affine_each<v6m::Saturate<kShift>, kClamp, kStepX>(elems, 128 << kShift, out, x, scale, bias, y);
+  }
+
   // ---- matrix kernels that read a stream (isa/v6m/stream.h)
 
   static constexpr int32_t kStreamPixels = v6m::kStreamPixels;

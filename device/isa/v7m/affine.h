@@ -22,6 +22,16 @@ inline void affine(int32_t elems, const Affine& f, int32_t base, const Output& o
   }
 }
 
+// A scale and a bias for each element. top: what is added to every sum.
+template <class Saturate, bool kClamp, int kStepX>
+inline void affine_each(int32_t elems, int32_t top, const Output& out, const int8_t* x, const int32_t* scale,
+                        const int32_t* bias, int8_t* y) {
+  for (const int8_t* const end = y + elems; y != end; x += kStepX) {
+    const int32_t q = Saturate::of(*bias++ + top + *scale++ * *x);
+    *y++ = static_cast<int8_t>(kClamp ? clamp(q, out.lo, out.hi) : q);
+  }
+}
+
 // Of sums that 128 << kShift was added to: 0 and 255 are immediate operands, and GCC forms USAT; -128 is none, which
 // would keep it from forming SSAT in a loop.
 template <int kShift>

@@ -77,6 +77,13 @@ struct V7m {
     v7m::affine<v7m::Saturate<kShift>, kClamp, kStepA, kStepB>(elems, f, base, out, a, b, y);
   }
 
+  // The same with a scale and a bias for each element: clamp((bias[i] + scale[i] * x[i]) >> kShift).
+  template <int kShift, bool kClamp, int kStepX>
+  static void affine_each(int32_t elems, const Output& out, const int8_t* x, const int32_t* scale, const int32_t* bias,
+                          int8_t* y) {
+    v7m::affine_each<v7m::Saturate<kShift>, kClamp, kStepX>(elems, 128 << kShift, out, x, scale, bias, y);
+  }
+
   // ---- matrix kernels that read a stream (isa/v7m/stream.h)
 
   static constexpr int32_t kStreamPixels = v7m::kStreamPixels;

@@ -1,5 +1,6 @@
 // add: y = a + b, broadcast. ops/binary.h has its forms.
 #include "ops/binary.h"
+#include "ops/gain_shift.h"
 
 namespace fold8::ops {
 
@@ -26,6 +27,11 @@ constexpr ImportRow kImports[] = {
     {"torch.ops.aten.add_.Scalar", kParams, import},
 };
 
+Result<bool> simplify(Program& p, Node& node) {
+  return simplify_constant_operand(
+      p, node, [](double a) { return GainShift{1, a}; }, [](double b) { return GainShift{1, b}; });
+}
+
 Result<> pack(Program& p, Node& node, const target::Target&, const target::CompileOptions&) { return pack_sum(p, node, 1); }
 
 void evaluate(const Evaluation& e) { evaluate_sum(e, 1); }
@@ -48,6 +54,7 @@ constexpr OpDef op_add = {
     .integerize = integerize_sum,
     .evaluate = evaluate,
     .permute_through = permute_binary,
+    .simplify = simplify,
     .pack = pack,
     .touches = touches_binary,
     .rows = rows,

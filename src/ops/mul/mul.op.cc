@@ -3,6 +3,7 @@
 
 #include "ops/affine.h"
 #include "ops/binary.h"
+#include "ops/gain_shift.h"
 #include "quant/affine.h"
 #include "quant/product.h"
 
@@ -44,6 +45,11 @@ constexpr ImportRow kImports[] = {
     {"torch.ops.aten.div.Tensor", kParams, import_div},  {"torch.ops.aten.div.Scalar", kParams, import_div},
     {"torch.ops.aten.div_.Tensor", kParams, import_div}, {"torch.ops.aten.div_.Scalar", kParams, import_div},
 };
+
+Result<bool> simplify(Program& p, Node& node) {
+  return simplify_constant_operand(
+      p, node, [](double a) { return GainShift{a, 0}; }, [](double b) { return GainShift{b, 0}; });
+}
 
 std::optional<std::string> check_product(double a, double b, double y) {
   if (quant::make_rescale(a * b / y)) return std::nullopt;
@@ -143,6 +149,7 @@ constexpr OpDef op_mul = {
     .integerize = integerize,
     .evaluate = evaluate,
     .permute_through = permute_binary,
+    .simplify = simplify,
     .pack = pack,
     .calls = calls,
 };

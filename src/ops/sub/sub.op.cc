@@ -1,5 +1,6 @@
 // sub: y = a - b, broadcast. ops/binary.h has its forms; the kernel is add's with another sign.
 #include "ops/binary.h"
+#include "ops/gain_shift.h"
 
 namespace fold8::ops {
 
@@ -34,6 +35,11 @@ constexpr ImportRow kImports[] = {
     {"torch.ops.aten.rsub.Tensor", kParams, import_rsub}, {"torch.ops.aten.rsub.Scalar", kParams, import_rsub},
 };
 
+Result<bool> simplify(Program& p, Node& node) {
+  return simplify_constant_operand(
+      p, node, [](double a) { return GainShift{-1, a}; }, [](double b) { return GainShift{1, -b}; });
+}
+
 Result<> pack(Program& p, Node& node, const target::Target&, const target::CompileOptions&) { return pack_sum(p, node, -1); }
 
 void evaluate(const Evaluation& e) { evaluate_sum(e, -1); }
@@ -56,6 +62,7 @@ constexpr OpDef op_sub = {
     .integerize = integerize_sum,
     .evaluate = evaluate,
     .permute_through = permute_binary,
+    .simplify = simplify,
     .pack = pack,
     .touches = touches_binary,
     .rows = rows,
