@@ -14,6 +14,7 @@
 #include "faults.h"
 #include "ops/ops.h"
 #include "passes/passes.h"
+#include "source_dir.h"
 
 namespace fold8::f8 {
 namespace {
@@ -26,7 +27,7 @@ struct Arguments {
   bool caller_owns = false;
   board::Toolchain toolchain;
   std::vector<std::string> cpus = {"cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"};
-  std::vector<fs::path> paths = {fs::path(FOLD8_SOURCE_DIR) / "src", fs::path(FOLD8_SOURCE_DIR) / "tests"};
+  std::vector<fs::path> paths = {source_dir() / "src", source_dir() / "tests"};
 };
 
 // Targets whose emitted code is portable C++, so that this machine can run it too.

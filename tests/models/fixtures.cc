@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "driver/npy.h"
+#include "source_dir.h"
 
 namespace fold8::models {
 namespace {
@@ -16,7 +17,7 @@ namespace fs = std::filesystem;
 
 fs::path folder() {
   const char* named = std::getenv("FOLD8_MODELS");
-  return named != nullptr ? fs::path(named) : fs::path(FOLD8_SOURCE_DIR) / "../shared/models";
+  return named != nullptr ? fs::path(named) : source_dir() / "../shared/models";
 }
 
 constexpr struct {

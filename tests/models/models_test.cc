@@ -13,6 +13,7 @@
 #include "fixtures.h"
 #include "interp/interpreter.h"
 #include "ops/ops.h"
+#include "source_dir.h"
 
 namespace fold8::models {
 namespace {
@@ -223,7 +224,7 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Models);
 
 TEST(Examples, SameClassAsPyTorch) {
   for (const std::string network : {"digits/digits_mlp.pt2", "digits_cnn/digits_cnn.pt2"}) {
-    const auto archive = std::filesystem::path(FOLD8_SOURCE_DIR) / "examples" / network;
+    const auto archive = source_dir() / "examples" / network;
     const Fixture example{archive.stem().string(), archive, archive.parent_path() / "test_images.npy"};
     const Network loaded = load(example);
     const std::vector<Tensor> got = run_all(loaded.compiled, loaded.inputs).outputs;

@@ -7,6 +7,7 @@
 #include "board/board.h"
 #include "board/timing.h"
 #include "driver/bench.h"
+#include "source_dir.h"
 
 namespace fold8::board {
 namespace {
@@ -162,7 +163,7 @@ namespace {
 
 TEST(Bench, TotalsAreTheSumOfNodes) {
   if (auto tools = board::check_tools(); !tools) GTEST_SKIP() << format(tools.errors());
-  const auto model = load_int8(FOLD8_SOURCE_DIR "/examples/digits/digits_mlp.pt2", {});
+  const auto model = load_int8(source_dir() / "examples/digits/digits_mlp.pt2", {});
   ASSERT_TRUE(model) << format(model.errors());
   const auto cost = bench(model->program, *target::find_target("cortex-m4"));
   ASSERT_TRUE(cost) << format(cost.errors());

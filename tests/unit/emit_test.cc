@@ -12,6 +12,7 @@
 #include "emit/names.h"
 #include "ir/text.h"
 #include "ops/ops.h"
+#include "source_dir.h"
 
 namespace fold8::emit {
 namespace {
@@ -153,7 +154,7 @@ std::string program_of(const Model& model, const std::string& name, const std::s
 TEST(Emit, TheHeadersUsageCompiles) {
   driver::ModelOptions options;
   options.ends = passes::Ends::float32;
-  auto with_float_ends = driver::load_int8(FOLD8_SOURCE_DIR "/examples/digits/digits_mlp.pt2", options);
+  auto with_float_ends = driver::load_int8(source_dir() / "examples/digits/digits_mlp.pt2", options);
   ASSERT_TRUE(with_float_ends) << format(with_float_ends.errors());
   for (const ir::Program& program :
        {linear(), two_ends(), linear("buffer=caller"), linear("buffer=consumed"), with_float_ends->program}) {
@@ -173,7 +174,7 @@ std::string block_of_c(const std::filesystem::path& page) {
 }
 
 TEST(Emit, TheUsageInReadmeCompiles) {
-  std::string code = block_of_c(FOLD8_SOURCE_DIR "/README.md");
+  std::string code = block_of_c(source_dir() / "README.md");
   const std::string include = "#include \"net.h\"\n";
   ASSERT_TRUE(code.starts_with(include)) << code;
   code.erase(0, include.size());

@@ -16,6 +16,7 @@
 
 #include "base/files.h"
 #include "ops/ops.h"
+#include "source_dir.h"
 
 namespace fold8 {
 namespace {
@@ -1130,7 +1131,7 @@ TEST(Pt2, NodesWithoutNamesAreNamedAfterTheirResult) {
 
 // ---- Real exports ------------------------------------------------------------------------------------------------
 
-std::filesystem::path recorded() { return std::filesystem::path(FOLD8_SOURCE_DIR) / "tests" / "data" / "pt2"; }
+std::filesystem::path recorded() { return source_dir() / "tests" / "data" / "pt2"; }
 
 std::filesystem::path models() {
   const char* folder = std::getenv("FOLD8_MODELS");

@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "driver/compiler.h"
+#include "source_dir.h"
 
 namespace fold8::driver {
 namespace {
@@ -50,7 +51,7 @@ TEST(TextModel, AnArenaLargerThanAllowedIsRefused) {
 }
 
 TEST(Tiles, AreTakenWhereTheMemoryDemandsThem) {
-  const auto model = load_int8(FOLD8_SOURCE_DIR "/examples/digits_cnn/digits_cnn.pt2", {});
+  const auto model = load_int8(source_dir() / "examples/digits_cnn/digits_cnn.pt2", {});
   ASSERT_TRUE(model) << format(model.errors());
   const target::Target target = *target::find_target("cortex-m4");
   target::CompileOptions options;
@@ -71,7 +72,7 @@ TEST(Tiles, AreTakenWhereTheMemoryDemandsThem) {
 }
 
 TEST(Tiles, NoStageHasSoMany) {
-  const auto model = load_int8(FOLD8_SOURCE_DIR "/examples/digits_cnn/digits_cnn.pt2", {});
+  const auto model = load_int8(source_dir() / "examples/digits_cnn/digits_cnn.pt2", {});
   ASSERT_TRUE(model);
   const target::Target target = *target::find_target("cortex-m4");
   target::CompileOptions options;

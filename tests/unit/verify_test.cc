@@ -4,11 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "driver/compiler.h"
+#include "source_dir.h"
 
 namespace fold8::driver {
 namespace {
 
-Result<Int8Model> digits() { return load_int8(FOLD8_SOURCE_DIR "/examples/digits/digits_mlp.pt2", {}); }
+Result<Int8Model> digits() { return load_int8(source_dir() / "examples/digits/digits_mlp.pt2", {}); }
 
 class Verify : public testing::Test {
  protected:
@@ -31,7 +32,7 @@ TEST_F(Verify, AgreesWithTheInterpreter) {
 
 // Other flags of a user's build: they may change code, not integers.
 TEST_F(Verify, AgreesUnderOtherFlags) {
-  auto model = load_int8(FOLD8_SOURCE_DIR "/examples/digits_cnn/digits_cnn.pt2", {});
+  auto model = load_int8(source_dir() / "examples/digits_cnn/digits_cnn.pt2", {});
   ASSERT_TRUE(model) << format(model.errors());
   const Samples samples = make_samples(model->program, 2);
   for (const char* cpu : {"cortex-m3", "cortex-m4", "cortex-m55"})
@@ -45,7 +46,7 @@ TEST_F(Verify, AgreesUnderOtherFlags) {
 }
 
 TEST_F(Verify, AgreesInTiles) {
-  auto model = load_int8(FOLD8_SOURCE_DIR "/examples/digits_cnn/digits_cnn.pt2", {});
+  auto model = load_int8(source_dir() / "examples/digits_cnn/digits_cnn.pt2", {});
   ASSERT_TRUE(model) << format(model.errors());
   const Samples samples = make_samples(model->program, 2);
   int64_t tiles = 1;
