@@ -52,8 +52,12 @@ constexpr ImportRow kImports[] = {
     {"torch.ops.aten.hardtanh_.default", kHardtanh, import_hardtanh},
     {"torch.ops.aten.clamp.default", kClamp, import_clamp},
     {"torch.ops.aten.clamp_.default", kClamp, import_clamp},
+    {"torch.ops.aten.clip.default", kClamp, import_clamp},
+    {"torch.ops.aten.clip_.default", kClamp, import_clamp},
     {"torch.ops.aten.clamp_min.default", kClampMin, import_clamp},
+    {"torch.ops.aten.clamp_min_.default", kClampMin, import_clamp},
     {"torch.ops.aten.clamp_max.default", kClampMax, import_clamp},
+    {"torch.ops.aten.clamp_max_.default", kClampMax, import_clamp},
 };
 
 Result<std::vector<Type>> infer(const Program& p, const Node& node) {

@@ -7,6 +7,8 @@
 //
 // simplify composes neighbours and folds into the weights before or after (fold.cc). docs/arithmetic.md "Gains and
 // shifts of constants" derives the integers.
+#include <algorithm>
+
 #include "ops/affine.h"
 #include "ops/binary.h"
 #include "ops/gain_shift.h"
@@ -80,10 +82,34 @@ bool compose_with_the_one_before(Program& p, Node& node) {
   return true;
 }
 
+// gain * clamp(x) + shift = clamp(gain * x + shift) between the bounds' own lines, of one gain and shift for all: so the
+// clamp comes last, where it costs nothing.
+bool swap_with_a_clamp_before(Program& p, Node& node) {
+  const ValueId x = node.inputs[0];
+  Node* clamp = p.producer(x);
+  if (clamp == nullptr || !clamp->op->has(trait::is_clamp) || p.sole_user(x) != &node ||
+      p.type(x).shape != p.type(node.outputs[0]).shape)
+    return false;
+  const Coefficients c = coefficients(p, node);
+  const auto [gain, shift] = c.at.empty() ? GainShift{} : c.at.front();
+  const auto differs = [&](const GainShift& k) { return k.gain != gain || k.shift != shift; };
+  if (std::ranges::any_of(c.at, differs) || gain == 0 || !std::isfinite(gain) || !std::isfinite(shift)) return false;
+  const auto [least, most] =
+      std::minmax({gain * clamp->attrs.number("min") + shift, gain * clamp->attrs.number("max") + shift});
+  node.inputs[0] = clamp->inputs[0];
+  clamp->inputs[0] = x;
+  clamp->attrs.set("min", least);
+  clamp->attrs.set("max", most);
+  std::swap(node.outputs, clamp->outputs);
+  std::swap(node, *clamp);  // in the order of their operands
+  return true;
+}
+
 Result<bool> simplify(Program& p, Node& node) {
   if (p.form != Form::torch) return false;
   const ValueId y = node.outputs[0];
   if (p.users(y).empty() && !p.is_output(y)) return false;
+  if (swap_with_a_clamp_before(p, node)) return true;
   if (compose_with_the_one_before(p, node)) return true;
   F8_TRY(const bool before, fold_into_weights_before(p, node));
   if (before) return true;
