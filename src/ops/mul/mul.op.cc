@@ -44,6 +44,18 @@ constexpr ImportRow kImports[] = {
     {"torch.ops.aten.mul_.Tensor", kParams, import_mul}, {"torch.ops.aten.mul_.Scalar", kParams, import_mul},
     {"torch.ops.aten.div.Tensor", kParams, import_div},  {"torch.ops.aten.div.Scalar", kParams, import_div},
     {"torch.ops.aten.div_.Tensor", kParams, import_div}, {"torch.ops.aten.div_.Scalar", kParams, import_div},
+    {"torch.ops.aten.multiply.Tensor", kParams, import_mul},
+    {"torch.ops.aten.multiply_.Tensor", kParams, import_mul},
+    {"torch.ops.aten.multiply.Scalar", kParams, import_mul},
+    {"torch.ops.aten.multiply_.Scalar", kParams, import_mul},
+    {"torch.ops.aten.divide.Tensor", kParams, import_div},
+    {"torch.ops.aten.divide_.Tensor", kParams, import_div},
+    {"torch.ops.aten.divide.Scalar", kParams, import_div},
+    {"torch.ops.aten.divide_.Scalar", kParams, import_div},
+    {"torch.ops.aten.true_divide.Tensor", kParams, import_div},
+    {"torch.ops.aten.true_divide_.Tensor", kParams, import_div},
+    {"torch.ops.aten.true_divide.Scalar", kParams, import_div},
+    {"torch.ops.aten.true_divide_.Scalar", kParams, import_div},
 };
 
 Result<bool> simplify(Program& p, Node& node) {

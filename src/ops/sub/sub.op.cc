@@ -33,6 +33,10 @@ constexpr ImportRow kImports[] = {
     {"torch.ops.aten.sub.Tensor", kParams, import_sub},   {"torch.ops.aten.sub.Scalar", kParams, import_sub},
     {"torch.ops.aten.sub_.Tensor", kParams, import_sub},  {"torch.ops.aten.sub_.Scalar", kParams, import_sub},
     {"torch.ops.aten.rsub.Tensor", kParams, import_rsub}, {"torch.ops.aten.rsub.Scalar", kParams, import_rsub},
+    {"torch.ops.aten.subtract.Tensor", kParams, import_sub},
+    {"torch.ops.aten.subtract_.Tensor", kParams, import_sub},
+    {"torch.ops.aten.subtract.Scalar", kParams, import_sub},
+    {"torch.ops.aten.subtract_.Scalar", kParams, import_sub},
 };
 
 Result<bool> simplify(Program& p, Node& node) {
