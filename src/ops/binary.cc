@@ -39,6 +39,16 @@ Walk walk(const Program& p, const Node& node) {
 
 // ---- int8
 
+double alpha_of(const Node& node) { return node.attrs.has("alpha") ? node.attrs.number("alpha") : 1; }
+
+Result<> check_alpha(const Node& node) {
+  const Attr* attr = node.attrs.find("alpha");
+  if (attr == nullptr) return ok;
+  const auto* alpha = std::get_if<double>(attr);
+  if (alpha == nullptr || !(*alpha > 0) || !std::isfinite(*alpha)) return bad_operand("alpha= needs a real above 0");
+  return ok;
+}
+
 std::optional<std::string> unfit(const Program& p, const Node& node, ScaleCheck check) {
   for (const ValueId id : {node.inputs[0], node.inputs[1], node.outputs[0]}) {
     const Type& type = p.type(id);
@@ -48,7 +58,7 @@ std::optional<std::string> unfit(const Program& p, const Node& node, ScaleCheck 
   if (too_many_dimensions(walk(p, node)))
     return fmt::format("broadcasts {} and {} along too many dimensions; supported: up to {}",
                        shape_text(p.type(node.inputs[0]).shape), shape_text(p.type(node.inputs[1]).shape), kMaxRank);
-  return check(p.type(node.inputs[0]).quant->scale(), p.type(node.inputs[1]).quant->scale(),
+  return check(p.type(node.inputs[0]).quant->scale(), alpha_of(node) * p.type(node.inputs[1]).quant->scale(),
                p.type(node.outputs[0]).quant->scale());
 }
 
@@ -56,21 +66,23 @@ std::optional<std::string> unfit(const Program& p, const Node& node, ScaleCheck 
 
 // ---- import
 
-Result<ValueId> import_operand(ImportCall& call, std::string_view name, double factor) {
-  if (!std::holds_alternative<ValueId>(call.args.find(name)->second)) {
-    F8_TRY(const double number, call.number(name));
-    const std::vector<float> value = {static_cast<float>(number * factor)};
-    return call.program.add_constant(call.name + ".scalar", f32({}), make_tensor(Elem::f32, {}, value));
-  }
-  F8_TRY(const ValueId x, call.tensor(name));
-  if (factor == 1) return x;
-  const Value from = call.program[x];
-  if (!from.is_constant() || from.type.elem != Elem::f32)
-    return call.fail("F8-0301",
-                     fmt::format("multiplies '{}' by {}; supported: a factor of 1, or a float constant", name, factor));
-  std::vector<float> values;
-  for (float v : from.constant->as<float>()) values.push_back(static_cast<float>(factor) * v);
-  return call.program.add_constant(from.name, from.type, make_tensor(Elem::f32, from.type.shape, values));
+Result<ValueId> import_operand(ImportCall& call, std::string_view name) {
+  if (std::holds_alternative<ValueId>(call.args.find(name)->second)) return call.tensor(name);
+  F8_TRY(const double number, call.number(name));
+  const std::vector<float> value = {static_cast<float>(number)};
+  return call.program.add_constant(call.name + ".scalar", f32({}), make_tensor(Elem::f32, {}, value));
+}
+
+Result<> import_sum(ImportCall& call, std::string_view a, std::string_view b, const OpDef& sum,
+                    const OpDef& difference) {
+  F8_TRY(const double alpha, call.number("alpha"));
+  F8_TRY(const ValueId left, import_operand(call, a));
+  F8_TRY(const ValueId right, import_operand(call, b));
+  if (alpha == 0 || !std::isfinite(alpha)) return call.fail("F8-0301", fmt::format("multiplies '{}' by {}", b, alpha));
+  Attrs attrs;
+  if (std::abs(alpha) != 1) attrs.set("alpha", std::abs(alpha));
+  F8_CHECK(call.emit(alpha < 0 ? difference : sum, {left, right}, attrs));
+  return ok;
 }
 
 // ---- shapes and checks
@@ -256,7 +268,7 @@ std::optional<std::string> check_sum(double a, double b, double y) {
 
 SumRescales sum_rescales(const Program& p, const Node& node) {
   const double a = p.type(node.inputs[0]).quant->scale();
-  const double b = p.type(node.inputs[1]).quant->scale();
+  const double b = alpha_of(node) * p.type(node.inputs[1]).quant->scale();
   const double twice = 2 * std::max(a, b);
   return {*quant::make_rescale(a / twice), *quant::make_rescale(b / twice),
           *quant::make_rescale(sum_scale(a, b, p.type(node.outputs[0]).quant->scale()))};
@@ -266,6 +278,7 @@ SumRescales sum_rescales(const Program& p, const Node& node) {
 
 Result<std::vector<Type>> infer_sum(const Program& p, const Node& node) {
   F8_CHECK(check_affine(node));
+  F8_CHECK(check_alpha(node));
   return infer_binary(p, node, check_sum);
 }
 Result<> integerize_sum(Program& p, Node& node) { return integerize_binary(p, node, check_sum); }
@@ -303,7 +316,7 @@ quant::RoundedSum rounded_sum(const Program& p, const Node& node, int32_t sign_o
   const Quant& qy = *p.type(node.outputs[0]).quant;
   const SumRule rule(p, node, sign_of_b);
   const Bounds bounds = clamp_bounds(node);
-  quant::RoundedSum sum{values_of(a), values_of(b), {}, qa.scale() / qy.scale(), sign_of_b * qb.scale() / qy.scale(), 0,
+  quant::RoundedSum sum{values_of(a), values_of(b), {}, qa.scale() / qy.scale(), sign_of_b * alpha_of(node) * qb.scale() / qy.scale(), 0,
                         bounds.lo,    bounds.hi};
   sum.intercept = qy.zero - sum.slope_a * qa.zero - sum.slope_b * qb.zero;
   for (const int8_t x : sum.a)
@@ -342,7 +355,7 @@ std::vector<KernelCall> calls_sum(const Program& p, const Node& node, int32_t si
   const Quant& a = *p.type(node.inputs[0]).quant;
   const Quant& b = *p.type(node.inputs[1]).quant;
   const SumRescales r = sum_rescales(p, node);
-  const bool swapped = b.scale() > a.scale();
+  const bool swapped = alpha_of(node) * b.scale() > a.scale();
   const quant::Rescale small = swapped ? r.a : r.b;
   std::vector<std::string> signs = {"1", std::to_string(sign_of_b)};
   if (swapped) std::swap(signs[0], signs[1]);

@@ -17,9 +17,12 @@ namespace fold8::ops {
 
 // ---- import
 
-// Argument `name` times `factor`: a tensor, or a constant from a Python number. Only constants take a factor other
-// than 1.
-Result<ir::ValueId> import_operand(ir::ImportCall& call, std::string_view name, double factor = 1);
+// Argument `name`: a tensor, or a constant from a Python number.
+Result<ir::ValueId> import_operand(ir::ImportCall& call, std::string_view name);
+
+// a + alpha * b: emits `sum`, or with a negative alpha `difference`.
+Result<> import_sum(ir::ImportCall& call, std::string_view a, std::string_view b, const ir::OpDef& sum,
+                    const ir::OpDef& difference);
 
 // ---- shapes and checks
 
@@ -96,6 +99,8 @@ std::optional<ir::KernelCall> binary_rows(const ir::Program& program, const ir::
                                           const std::vector<ir::KernelCall>& calls);
 
 // ---- add and sub: y = zy + R(Ra((a - za) << 20) +- Rb((b - zb) << 20))
+//
+// With the attribute alpha=, above 0, it is a +- alpha * b: b as if its scale were alpha times as large.
 
 Result<std::vector<ir::Type>> infer_sum(const ir::Program& program, const ir::Node& node);
 Result<> integerize_sum(ir::Program& program, ir::Node& node);

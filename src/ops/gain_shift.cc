@@ -91,16 +91,22 @@ void become_scale_bias(Program& p, Node& node, ValueId x, const Coefficients& c)
 Result<bool> simplify_constant_operand(Program& p, Node& node, LineOf constant_a, LineOf constant_b) {
   if (p.form != Form::torch || (p.users(node.outputs[0]).empty() && !p.is_output(node.outputs[0]))) return false;
   const auto a = constant_operand(p, node.inputs[0]);
-  const auto b = constant_operand(p, node.inputs[1]);
+  auto b = constant_operand(p, node.inputs[1]);
+  const double alpha = node.attrs.has("alpha") ? node.attrs.number("alpha") : 1;  // of b
+  if (b)
+    for (double& real : b->reals) real *= alpha;
   if (a && b && constant_b != nullptr) {
     compute(p, node, *a, lines(*b, constant_b));
   } else if (b && constant_b != nullptr) {
     become_scale_bias(p, node, node.inputs[0], lines(*b, constant_b));
   } else if (a && constant_a != nullptr) {
-    become_scale_bias(p, node, node.inputs[1], lines(*a, constant_a));
+    Coefficients c = lines(*a, constant_a);
+    for (GainShift& k : c.at) k.gain *= alpha;
+    become_scale_bias(p, node, node.inputs[1], c);
   } else {
     return false;
   }
+  node.attrs.erase("alpha");
   return true;
 }
 

@@ -10,14 +10,7 @@ extern const OpDef op_sub;
 
 namespace {
 
-// self + alpha * other. An alpha of -1 is a subtraction.
-Result<> import(ImportCall& call) {
-  F8_TRY(const double alpha, call.number("alpha"));
-  F8_TRY(const ValueId a, import_operand(call, "self"));
-  F8_TRY(const ValueId b, import_operand(call, "other", alpha == -1 ? 1 : alpha));
-  F8_CHECK(call.emit(alpha == -1 ? op_sub : op_add, {a, b}, {}));
-  return ok;
-}
+Result<> import(ImportCall& call) { return import_sum(call, "self", "other", op_add, op_sub); }
 
 constexpr Param kParams[] = {{"self"}, {"other"}, {"alpha", "1"}};
 constexpr ImportRow kImports[] = {

@@ -10,23 +10,8 @@ extern const OpDef op_sub;
 
 namespace {
 
-// self - alpha * other. An alpha of -1 is an addition.
-Result<> import_sub(ImportCall& call) {
-  F8_TRY(const double alpha, call.number("alpha"));
-  F8_TRY(const ValueId a, import_operand(call, "self"));
-  F8_TRY(const ValueId b, import_operand(call, "other", alpha == -1 ? 1 : alpha));
-  F8_CHECK(call.emit(alpha == -1 ? op_add : op_sub, {a, b}, {}));
-  return ok;
-}
-
-// other - alpha * self
-Result<> import_rsub(ImportCall& call) {
-  F8_TRY(const double alpha, call.number("alpha"));
-  F8_TRY(const ValueId a, import_operand(call, "other"));
-  F8_TRY(const ValueId b, import_operand(call, "self", alpha == -1 ? 1 : alpha));
-  F8_CHECK(call.emit(alpha == -1 ? op_add : op_sub, {a, b}, {}));
-  return ok;
-}
+Result<> import_sub(ImportCall& call) { return import_sum(call, "self", "other", op_sub, op_add); }
+Result<> import_rsub(ImportCall& call) { return import_sum(call, "other", "self", op_sub, op_add); }
 
 constexpr Param kParams[] = {{"self"}, {"other"}, {"alpha", "1"}};
 constexpr ImportRow kImports[] = {
