@@ -222,9 +222,13 @@ std::vector<Touch> touches_binary(const Program& p, const Node& node, const targ
   }
   std::vector<Touch> all;
   for (int64_t i = begin; i < end; ++i) {
-    for (size_t operand : {0, 1}) all.push_back({i, false, operand, i, i + 1});
+    for (size_t operand : {0, 1})
+      if (p.type(node.inputs[operand]).shape == shape) all.push_back({i, false, operand, i, i + 1});
     all.push_back({i, true, 0, i, i + 1});
   }
+  for (size_t operand : {0, 1})  // what is repeated is read to the end
+    if (const Type& x = p.type(node.inputs[operand]); x.shape != shape)
+      all.push_back({end, false, operand, 0, x.elems()});
   return all;
 }
 

@@ -178,13 +178,6 @@ bool is_image(const Program& p, ValueId id) {
   return shape.size() == 4 && shape[0] == 1 && p.type(id).elems() > 0;
 }
 
-bool works_by_rows(const Program& p, const target::Target& target, const Node& node) {
-  if (node.op->rows == nullptr || node.op->touches == nullptr || node.outputs.size() != 1) return false;
-  const bool images = std::ranges::all_of(
-      node.inputs, [&](ValueId id) { return id == ValueId::none || p[id].is_constant() || is_image(p, id); });
-  return images && is_image(p, node.outputs[0]) && node.op->rows(p, node, target).has_value();
-}
-
 // Whether only nodes [first, end) read `id`, and some do.
 bool stays_inside(const Program& p, ValueId id, size_t first, size_t end) {
   if (p.is_output(id)) return false;
@@ -198,6 +191,13 @@ bool stays_inside(const Program& p, ValueId id, size_t first, size_t end) {
 }
 
 }  // namespace
+
+bool works_by_rows(const Program& p, const target::Target& target, const Node& node) {
+  if (node.op->rows == nullptr || node.op->touches == nullptr || node.outputs.size() != 1) return false;
+  const bool images = std::ranges::all_of(
+      node.inputs, [&](ValueId id) { return id == ValueId::none || p[id].is_constant() || is_image(p, id); });
+  return images && is_image(p, node.outputs[0]) && node.op->rows(p, node, target).has_value();
+}
 
 int64_t ring_bytes(const Program& p, ValueId id, int64_t rows) { return rows * row_bytes(p, id); }
 

@@ -25,12 +25,15 @@ struct Unit {
   size_t first = 0;  // nodes [first, end)
   size_t end = 0;
   int64_t scratch_bytes = 0;                 // the most that one of its nodes asks for
-  std::vector<uint8_t> turns;                // of several nodes: which one, counted from `first`, makes its next row
+  std::vector<uint8_t> turns;                // of a stream: which node, counted from `first`, makes its next row
   std::map<ir::ValueId, int64_t> ring_rows;  // of the values between them: rows held
   std::vector<Trail> trails;
 
-  bool is_stream() const { return end - first > 1; }
+  bool is_stream() const { return end - first > 1 || !turns.empty(); }
 };
+
+// Whether a node can make one row of an image at a time.
+bool works_by_rows(const ir::Program& program, const target::Target& target, const ir::Node& node);
 
 // Each node alone.
 std::vector<Unit> single_units(const ir::Program& program, const target::Target& target);

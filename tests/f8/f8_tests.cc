@@ -1,8 +1,8 @@
 // Runs the .f8 files below src/ and tests/, or the files and folders given: f8_tests [--target CPU]... [--planted]
-// [--prefer-size] [--extra-weight-flash] [--caller-owns] [--compiler NAME] [--flag FLAG]... [path]... Prints a line for
-// each failure, a line for each way of running, and the total. --planted: see faults.h. --caller-owns: all ends lie in
-// buffers of their own, and every other case may write over its inputs. --compiler, --flag: what compiles emitted code
-// for the boards.
+// [--watch] [--prefer-size] [--extra-weight-flash] [--caller-owns] [--compiler NAME] [--flag FLAG]... [path]... Prints a
+// line for each failure, a line for each way of running, and the total. --planted: see faults.h. --watch: see watch.h.
+// --caller-owns: all ends lie in buffers of their own, and every other case may write over its inputs. --compiler,
+// --flag: what compiles emitted code for the boards.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +15,7 @@
 #include "ops/ops.h"
 #include "passes/passes.h"
 #include "source_dir.h"
+#include "watch.h"
 
 namespace fold8::f8 {
 namespace {
@@ -22,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Arguments {
-  bool planted = false;
+  bool planted = false, watch = false;
   target::CompileOptions options;
   bool caller_owns = false;
   board::Toolchain toolchain;
@@ -174,6 +175,17 @@ int run_planted(const Suite& suite, const Boards& boards) {
   return report(tallies);
 }
 
+int run_watch(const Suite& suite, const std::vector<target::Target>& targets, const target::CompileOptions& options) {
+  std::vector<Tally> tallies = {suite.tally};
+  for (const target::Target& target : targets) {
+    if (std::ranges::count(kPortableIsas, target.isa) == 0) continue;
+    Watched watched = watch(suite.prepared, target, options);
+    const std::string way = fmt::format("{} ({}), reads and writes as said", target.cpu, target.isa);
+    tallies.push_back({way, watched.parts, watched.failures.size(), 0, std::move(watched.failures)});
+  }
+  return report(tallies);
+}
+
 int run(const Arguments& arguments) {
   Suite suite = read_suite(arguments.paths);
   if (arguments.caller_owns)
@@ -191,6 +203,7 @@ int run(const Arguments& arguments) {
     }
     targets.push_back(*target);
   }
+  if (arguments.watch) return run_watch(suite, targets, arguments.options);
   std::vector<Tally> tallies = run_targets(suite.prepared, targets, arguments, boards);
   tallies.insert(tallies.begin(), suite.tally);
   return report(tallies);
@@ -204,6 +217,8 @@ Arguments parse(int argc, char** argv) {
     const std::string argument = argv[i];
     if (argument == "--planted") {
       arguments.planted = true;
+    } else if (argument == "--watch") {
+      arguments.watch = true;
     } else if (argument == "--extra-weight-flash") {
       arguments.options.extra_weight_flash = true;
     } else if (argument == "--caller-owns") {
