@@ -26,56 +26,53 @@ std::optional<Form> form_from_name(std::string_view text) {
   return std::nullopt;
 }
 
-void Attrs::set(std::string_view key, Attr value) {
-  auto at =
-      std::lower_bound(list_.begin(), list_.end(), key, [](const auto& a, std::string_view k) { return a.first < k; });
-  if (at != list_.end() && at->first == key) {
-    at->second = std::move(value);
-  } else {
-    list_.insert(at, {std::string(key), std::move(value)});
-  }
+// ---- EndList
+
+size_t EndList::times(ValueId id) const {
+  const auto found = times_.find(id);
+  return found == times_.end() ? 0 : found->second;
 }
 
-void Attrs::erase(std::string_view key) {
-  std::erase_if(list_, [&](const auto& a) { return a.first == key; });
+void EndList::count() {
+  times_.clear();
+  for (ValueId id : ids_) ++times_[id];
 }
 
-const Attr* Attrs::find(std::string_view key) const {
-  for (const auto& [name, value] : list_)
-    if (name == key) return &value;
-  return nullptr;
+void EndList::set(size_t i, ValueId id) {
+  require(i < ids_.size(), "an input or output that is set is there");
+  --times_[ids_[i]];
+  ++times_[id];
+  ids_[i] = id;
 }
 
-namespace {
-
-template <class T>
-const T& attr_as(const Attrs& attrs, std::string_view key) {
-  const Attr* attr = attrs.find(key);
-  const T* value = attr == nullptr ? nullptr : std::get_if<T>(attr);
-  if (value == nullptr) throw CompilerBug(fmt::format("attribute '{}' is missing or of another kind", key));
-  return *value;
+void EndList::push_back(ValueId id) {
+  ids_.push_back(id);
+  ++times_[id];
 }
 
-}  // namespace
-
-int64_t Attrs::integer(std::string_view key) const { return attr_as<int64_t>(*this, key); }
-double Attrs::number(std::string_view key) const { return attr_as<double>(*this, key); }
-const std::vector<int64_t>& Attrs::integers(std::string_view key) const {
-  return attr_as<std::vector<int64_t>>(*this, key);
+void EndList::replace(ValueId from, ValueId to) {
+  if (!contains(from)) return;
+  std::ranges::replace(ids_, from, to);
+  count();
 }
-const std::string& Attrs::text(std::string_view key) const { return attr_as<std::string>(*this, key); }
+
+// ---- Program
 
 ValueId Program::find(std::string_view value_name) const {
-  for (size_t i = 0; i < values.size(); ++i)
-    if (values[i].name == value_name) return static_cast<ValueId>(i);
-  return ValueId::none;
+  const auto found = by_name_.find(std::string(value_name));
+  return found == by_name_.end() ? ValueId::none : found->second;
 }
 
 ValueId Program::add_value(std::string value_name, Type value_type) {
   std::string unique = value_name;
-  for (int i = 1; find(unique) != ValueId::none; ++i) unique = fmt::format("{}.{}", value_name, i);
-  values.push_back({.name = std::move(unique), .type = std::move(value_type)});
-  return static_cast<ValueId>(values.size() - 1);
+  if (by_name_.contains(unique)) {
+    int& suffix = next_suffix_[value_name];
+    do unique = fmt::format("{}.{}", value_name, ++suffix);
+    while (by_name_.contains(unique));
+  }
+  const ValueId id = values.push_back({.name = Name(unique), .type = std::move(value_type)});
+  by_name_.emplace(std::move(unique), id);
+  return id;
 }
 
 ValueId Program::add_constant(std::string value_name, Type value_type, TensorPtr data) {
@@ -86,34 +83,21 @@ ValueId Program::add_constant(std::string value_name, Type value_type, TensorPtr
   return id;
 }
 
-const Node* Program::producer(ValueId id) const {
-  for (const Node& node : nodes)
-    if (std::ranges::count(node.outputs, id) != 0) return &node;
-  return nullptr;
+void Program::swap_names(ValueId a, ValueId b) {
+  std::swap(values[a].name.text_, values[b].name.text_);
+  by_name_[values[a].name] = a;
+  by_name_[values[b].name] = b;
 }
 
-Node* Program::producer(ValueId id) { return const_cast<Node*>(std::as_const(*this).producer(id)); }
-
-std::vector<Node*> Program::users(ValueId id) {
-  std::vector<Node*> found;
-  for (Node& node : nodes)
-    if (std::ranges::count(node.inputs, id) != 0) found.push_back(&node);
-  return found;
-}
-
-bool Program::is_output(ValueId id) const { return std::ranges::count(outputs, id) != 0; }
-
-Node* Program::sole_user(ValueId id) {
-  const std::vector<Node*> readers = users(id);
-  return readers.size() == 1 && !is_output(id) ? readers[0] : nullptr;
+std::vector<const Node*> Program::users(ValueId id) const {
+  const std::vector<Node*> found = nodes.users(id);
+  return {found.begin(), found.end()};
 }
 
 void Program::replace_uses(ValueId from, ValueId to) {
-  for (Node& node : nodes) std::ranges::replace(node.inputs, from, to);
-  std::ranges::replace(outputs, from, to);
+  nodes.replace_uses(from, to);
+  outputs.replace(from, to);
 }
-
-void Program::erase_nodes(const std::function<bool(const Node&)>& doomed) { std::erase_if(nodes, doomed); }
 
 Diag Program::error_at(const Node& node, std::string code, std::string message) const {
   Diag diag = error(std::move(code), fmt::format("{}: {}", node.op->name, message)).in(file).at(node.place());
@@ -122,23 +106,27 @@ Diag Program::error_at(const Node& node, std::string code, std::string message) 
 }
 
 void Program::compact() {
-  std::vector<ValueId> renumbered(values.size(), ValueId::none);
-  std::vector<Value> kept;
-  auto keep = [&](ValueId& id) {
-    if (id == ValueId::none) return;
-    ValueId& to = renumbered[static_cast<size_t>(id)];
+  IndexedVector<ValueId, ValueId> renumbered(values.size(), ValueId::none);
+  IndexedVector<ValueId, Value> kept;
+  by_name_.clear();
+  next_suffix_.clear();
+  auto keep = [&](ValueId id) {
+    if (id == ValueId::none) return id;
+    ValueId& to = renumbered[id];
     if (to == ValueId::none) {
-      to = static_cast<ValueId>(kept.size());
-      kept.push_back(std::move(values[static_cast<size_t>(id)]));
+      to = kept.push_back(std::move(values[id]));
+      by_name_.emplace(kept[to].name, to);
     }
-    id = to;
+    return to;
   };
-  std::ranges::for_each(inputs, keep);
-  for (Node& node : nodes) {
-    std::ranges::for_each(node.inputs, keep);
-    std::ranges::for_each(node.outputs, keep);
-  }
-  std::ranges::for_each(outputs, keep);
+  auto renumber = [&](EndList& ends) {
+    std::vector<ValueId> ids;
+    for (ValueId id : ends) ids.push_back(keep(id));
+    ends = std::move(ids);
+  };
+  renumber(inputs);
+  nodes.renumber(keep);
+  renumber(outputs);
   values = std::move(kept);
 }
 

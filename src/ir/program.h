@@ -1,18 +1,20 @@
 // The program: one SSA graph in topological order, in one of four forms. docs/ir.md describes the text form.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <string>
+#include <unordered_map>
 #include <utility>
-#include <variant>
 #include <vector>
 
+#include "base/indexed_vector.h"
 #include "base/result.h"
+#include "ir/node.h"
 #include "ir/type.h"
 
 namespace fold8::ir {
-
-struct OpDef;
 
 // torch:  aten ops over f32 with quantize/dequantize nodes, as read.
 // int8:   integer ops; quantization parameters stand on the operands; quantize/dequantize only at the program's ends.
@@ -22,14 +24,34 @@ enum class Form { torch, int8, packed, placed };
 const char* form_name(Form form);
 std::optional<Form> form_from_name(std::string_view name);
 
-enum class ValueId : int32_t { none = -1 };  // index into Program::values; `none` = an absent optional operand
-
 // Whose memory an input or output of the program is: the arena's, or a buffer of the caller's own. The caller's inputs
 // stay as they are, unless they are `consumed`: then the program may write over them.
 enum class Buffer { arena, caller, consumed };
 
+// A value's name. It changes by Program's methods only, which keep names apart and find values by them.
+class Name {
+ public:
+  Name() = default;
+  Name(const Name&) = default;
+  Name(Name&&) = default;
+  operator const std::string&() const { return text_; }  // NOLINT: implicit on purpose
+  operator std::string_view() const { return text_; }    // NOLINT
+  const std::string& text() const { return text_; }
+  friend bool operator==(const Name& a, std::string_view b) { return a.text_ == b; }
+  friend std::string operator+(const Name& a, std::string_view b) { return a.text_ + std::string(b); }
+  friend std::string operator+(std::string_view a, const Name& b) { return std::string(a) + b.text_; }
+
+ private:
+  friend class Program;
+  explicit Name(std::string text) : text_(std::move(text)) {}
+  Name& operator=(const Name&) = default;
+  Name& operator=(Name&&) = default;
+
+  std::string text_;
+};
+
 struct Value {
-  std::string name = {};  // unique in the program
+  Name name = {};  // unique in the program
   Type type = {};
   TensorPtr constant = {};             // set for weights, null for activations
   std::optional<int64_t> offset = {};  // placed form, activations only: bytes from the start of the arena; in a buffer
@@ -40,36 +62,33 @@ struct Value {
   bool is_constant() const { return constant != nullptr; }
 };
 
-using Attr = std::variant<int64_t, double, std::vector<int64_t>, std::string>;
-
-// Few, so a sorted list: printing order is by name.
-class Attrs {
+// Inputs or outputs of a program, which asks them often whether a value is one.
+class EndList {
  public:
-  void set(std::string_view key, Attr value);
-  void erase(std::string_view key);
-  const Attr* find(std::string_view key) const;
-  bool has(std::string_view key) const { return find(key) != nullptr; }
-  // The attribute, which must be there and of that kind (the verifier's infer() has seen to it).
-  int64_t integer(std::string_view key) const;
-  double number(std::string_view key) const;
-  const std::vector<int64_t>& integers(std::string_view key) const;
-  const std::string& text(std::string_view key) const;
-  const std::vector<std::pair<std::string, Attr>>& all() const { return list_; }
-  friend bool operator==(const Attrs&, const Attrs&) = default;
+  EndList() = default;
+  EndList(std::vector<ValueId> ids) : ids_(std::move(ids)) { count(); }  // NOLINT: implicit on purpose
+  EndList(std::initializer_list<ValueId> ids) : EndList(std::vector<ValueId>(ids)) {}
+
+  size_t size() const { return ids_.size(); }
+  bool empty() const { return ids_.empty(); }
+  ValueId operator[](size_t i) const { return ids_[i]; }
+  ValueId front() const { return ids_.front(); }
+  ValueId back() const { return ids_.back(); }
+  auto begin() const { return ids_.begin(); }
+  auto end() const { return ids_.end(); }
+  operator const std::vector<ValueId>&() const { return ids_; }  // NOLINT: implicit on purpose
+  size_t times(ValueId id) const;                                 // that it stands here
+  bool contains(ValueId id) const { return times(id) != 0; }
+
+  void set(size_t i, ValueId id);
+  void push_back(ValueId id);
+  void replace(ValueId from, ValueId to);
 
  private:
-  std::vector<std::pair<std::string, Attr>> list_;
-};
+  void count();
 
-struct Node {
-  const OpDef* op = nullptr;
-  std::string name;  // unique; the fx node's name where it came from an archive
-  std::vector<ValueId> inputs;
-  std::vector<ValueId> outputs;
-  Attrs attrs;
-  std::vector<Place> places;  // every Python line this node stands for
-
-  Place place() const { return places.empty() ? Place{} : places.front(); }
+  std::vector<ValueId> ids_;
+  std::unordered_map<ValueId, size_t> times_;
 };
 
 class Program {
@@ -77,34 +96,49 @@ class Program {
   std::string name;
   std::string file;  // the model file, for diagnostics
   Form form = Form::torch;
-  std::vector<Value> values;
-  std::vector<Node> nodes;  // in an order in which every operand is defined before its use
-  std::vector<ValueId> inputs;
-  std::vector<ValueId> outputs;
+  IndexedVector<ValueId, Value> values;
+  NodeList nodes;  // in an order in which every operand is defined before its use
+  EndList inputs;
+  EndList outputs;
 
-  Value& operator[](ValueId id) { return values[static_cast<size_t>(id)]; }
-  const Value& operator[](ValueId id) const { return values[static_cast<size_t>(id)]; }
-  const Type& type(ValueId id) const { return (*this)[id].type; }
+  Value& operator[](ValueId id) { return values[id]; }
+  const Value& operator[](ValueId id) const { return values[id]; }
+  const Type& type(ValueId id) const { return values[id].type; }
 
   // Adds a value; a name that is taken gets a suffix ".1", ".2", ...
   ValueId add_value(std::string name, Type type);
   ValueId add_constant(std::string name, Type type, TensorPtr data);
+  void swap_names(ValueId a, ValueId b);
 
   ValueId find(std::string_view name) const;  // none if there is no such value
-  Node* producer(ValueId id);                 // null for inputs and constants
-  const Node* producer(ValueId id) const;
-  std::vector<Node*> users(ValueId id);  // each node once, in program order
-  bool is_output(ValueId id) const;
+  Node* producer(ValueId id) { return nodes.producer(id); }  // null for inputs and constants
+  const Node* producer(ValueId id) const { return nodes.producer(id); }
+  std::vector<Node*> users(ValueId id) { return nodes.users(id); }  // each node once, in program order
+  std::vector<const Node*> users(ValueId id) const;
+  bool is_input(ValueId id) const { return inputs.contains(id); }
+  bool is_output(ValueId id) const { return outputs.contains(id); }
+  bool is_needed(ValueId id) const { return nodes.is_read(id) || is_output(id); }
   // The node that alone reads `id`, null if several do, none does, or it is an output of the program.
-  Node* sole_user(ValueId id);
+  Node* sole_user(ValueId id) { return is_output(id) ? nullptr : nodes.sole_user(id); }
   void replace_uses(ValueId from, ValueId to);  // in nodes and outputs
-  void erase_nodes(const std::function<bool(const Node&)>& doomed);
+  void erase_nodes(const std::function<bool(const Node&)>& doomed) { nodes.erase_if(doomed); }
 
   // A diagnostic at `node`, with this program's file.
   Diag error_at(const Node& node, std::string code, std::string message) const;
 
   // Drops values that nothing mentions and renumbers the rest. Invalidates every ValueId held elsewhere.
   void compact();
+
+ private:
+  std::unordered_map<std::string, ValueId> by_name_;
+  std::unordered_map<std::string, int> next_suffix_;  // of names that were taken
 };
 
 }  // namespace fold8::ir
+
+template <>
+struct fmt::formatter<fold8::ir::Name> : fmt::formatter<std::string_view> {
+  auto format(const fold8::ir::Name& name, format_context& context) const {
+    return fmt::formatter<std::string_view>::format(name.text(), context);
+  }
+};

@@ -90,10 +90,6 @@ constexpr Rule kRules[] = {
     {Form::placed, activations_have_offsets},
 };
 
-bool is_read(const Program& p, ValueId id) {
-  return std::ranges::any_of(p.nodes, [&](const Node& node) { return std::ranges::count(node.inputs, id) != 0; });
-}
-
 // Operands are defined before use, results once, outputs at all.
 void check_order(const Program& p, Diags& diags) {
   std::set<ValueId> defined(p.inputs.begin(), p.inputs.end());
@@ -108,11 +104,10 @@ void check_order(const Program& p, Diags& diags) {
   }
   if (p.outputs.empty()) diags.push_back(error("F8-0202", "the program has no output").in(p.file));
   for (ValueId id : p.inputs)  // of those that a node reads, the node is the place
-    if (const auto& type = p.type(id); type.quant && !valid(*type.quant, type) && !is_read(p, id))
+    if (const auto& type = p.type(id); type.quant && !valid(*type.quant, type) && !p.nodes.is_read(id))
       diags.push_back(error("F8-0203", "input " + bad_parameters(p[id])).in(p.file));
-  for (size_t v = 0; v < p.values.size(); ++v) {
-    const auto id = static_cast<ValueId>(v);
-    const auto ends = std::ranges::count(p.inputs, id) + std::ranges::count(p.outputs, id);
+  for (ValueId id : p.values.keys()) {
+    const size_t ends = p.inputs.times(id) + p.outputs.times(id);
     if (p[id].buffer != Buffer::arena && (ends != 1 || p[id].is_constant()))
       diags.push_back(
           error("F8-0202", fmt::format("%{} has a buffer of its own, but is not one input or output", p[id].name))

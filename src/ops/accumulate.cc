@@ -96,7 +96,7 @@ Result<> integerize_bias(Program& p, Node& node) {
     }
   }
   const Type type{Elem::i32, bias.type.shape, target};
-  node.inputs[2] = p.add_constant(node.name + ".bias", type, make_tensor(Elem::i32, bias.type.shape, ints));
+  node.inputs.set(2, p.add_constant(node.name + ".bias", type, make_tensor(Elem::i32, bias.type.shape, ints)));
   return ok;
 }
 

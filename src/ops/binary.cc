@@ -146,7 +146,8 @@ std::optional<std::vector<int64_t>> permute_binary(Program& p, Node& node, const
   for (ValueId id : node.inputs)
     if (!p[id].is_constant() ? p.type(id).shape.size() != dims.size() : p.type(id).shape.size() > dims.size())
       return std::nullopt;
-  for (ValueId& id : node.inputs) {
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const ValueId id = node.inputs[i];
     if (!p[id].is_constant()) continue;
     Value full = p[id];
     const size_t missing = dims.size() - full.type.shape.size();
@@ -154,7 +155,7 @@ std::optional<std::vector<int64_t>> permute_binary(Program& p, Node& node, const
     if (full.type.quant && !full.type.quant->is_per_tensor()) full.type.quant->axis += static_cast<int>(missing);
     auto data = std::make_shared<Tensor>(*full.constant);
     data->shape = full.type.shape;
-    id = add_unpermuted(p, p.add_constant(full.name, full.type, std::move(data)), dims);
+    node.inputs.set(i, add_unpermuted(p, p.add_constant(full.name, full.type, std::move(data)), dims));
   }
   return dims;
 }

@@ -132,9 +132,9 @@ void keep(Program& p, Node& node, const Kept& ins, const Kept& outs,
   const Shape bias_shape = {type.shape[0]};
   const std::string weight_name = p[node.inputs[1]].name;
   node.inputs.resize(3);
-  node.inputs[1] = p.add_constant(weight_name, type, make_tensor(Elem::i8, type.shape, data));
-  node.inputs[2] = p.add_constant(node.name + ".bias", {Elem::i32, bias_shape, bias_quant},
-                                  make_tensor(Elem::i32, bias_shape, sums));
+  node.inputs.set(1, p.add_constant(weight_name, type, make_tensor(Elem::i8, type.shape, data)));
+  node.inputs.set(2, p.add_constant(node.name + ".bias", {Elem::i32, bias_shape, bias_quant},
+                                    make_tensor(Elem::i32, bias_shape, sums)));
   if (depthwise) node.attrs.set("groups", type.shape[0]);
 }
 

@@ -25,7 +25,7 @@ Result<ValueId> requantized(Program& p, Context& context, const OpDef& requantiz
       fmt::format("%{} is rescaled first: the quantizer gave operand and result different parameters", p[x].name));
   report.severity = Severity::note;
   context.reports.push_back(std::move(report));
-  p.nodes.insert(p.nodes.begin() + static_cast<ptrdiff_t>(at), std::move(node));
+  p.nodes.insert(at, std::move(node));
   return y;
 }
 
@@ -45,7 +45,7 @@ Result<> align_qparams(Program& p, Context& context) {
       if (x == ValueId::none || !still_read || p.type(x).quant == quant) continue;
       F8_TRY(const ValueId y, requantized(p, context, *requantize, i, x, quant));
       ++i;
-      std::ranges::replace(p.nodes[i].inputs, x, y);
+      p.nodes[i].inputs.replace(x, y);
     }
   }
   return ok;

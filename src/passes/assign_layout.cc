@@ -64,7 +64,7 @@ class Layout {
       if (!p_.nodes[i].op->has(trait::channels_last) || p_.nodes[i].attrs.has("layout")) continue;
       const ValueId x = insert_permute(i, p_.nodes[i].inputs[0], kToChannelsLast);
       Node& node = p_.nodes[++i];
-      node.inputs[0] = x;
+      node.inputs.set(0, x);
       node.attrs.set("layout", std::string("nhwc"));
       permute_result(i++, 0, kFromChannelsLast);
     }
@@ -94,8 +94,7 @@ class Layout {
     for (size_t count = p_.nodes.size() + 1; p_.nodes.size() < count;) {
       count = p_.nodes.size();
       p_.erase_nodes([&](const Node& node) {
-        return node.op->has(trait::is_permute | trait::shape_only) && p_.users(node.outputs[0]).empty() &&
-               !p_.is_output(node.outputs[0]);
+        return node.op->has(trait::is_permute | trait::shape_only) && !p_.is_needed(node.outputs[0]);
       });
     }
   }
@@ -114,7 +113,7 @@ class Layout {
     Type type = p_.type(x);
     type.shape = permuted(type.shape, dims);
     const ValueId y = p_.add_value(p_[x].name + ".permuted", type);
-    p_.nodes.insert(p_.nodes.begin() + static_cast<ptrdiff_t>(at), permute_node(p_.nodes[at], x, y, dims));
+    p_.nodes.insert(at, permute_node(p_.nodes[at], x, y, dims));
     return y;
   }
 
@@ -124,9 +123,9 @@ class Layout {
     Type type = p_.type(old);
     type.shape = permuted(type.shape, inverse(dims));
     const ValueId fresh = p_.add_value(p_[old].name, type);
-    std::swap(p_[fresh].name, p_[old].name);  // the name stays with the op's own result
-    p_.nodes[at].outputs[result] = fresh;
-    p_.nodes.insert(p_.nodes.begin() + static_cast<ptrdiff_t>(at) + 1, permute_node(p_.nodes[at], fresh, old, dims));
+    p_.swap_names(fresh, old);  // the name stays with the op's own result
+    p_.nodes[at].outputs.set(result, fresh);
+    p_.nodes.insert(at + 1, permute_node(p_.nodes[at], fresh, old, dims));
   }
 
   // permute(permute), reshape(reshape), and those of either that change nothing.
@@ -142,13 +141,13 @@ class Layout {
       node.attrs.set("shape", to);
       return true;
     }
-    if (node.op == reshape_ && from == to && !p_.users(node.outputs[0]).empty() && !p_.is_output(node.outputs[0])) {
+    if (node.op == reshape_ && from == to && p_.nodes.is_read(node.outputs[0]) && !p_.is_output(node.outputs[0])) {
       p_.replace_uses(node.outputs[0], node.inputs[0]);
       return true;
     }
     if (above == nullptr || above->op != node.op) return false;
     if (node.op == permute_) node.attrs.set("dims", compose(dims_of(*above), dims_of(node)));
-    node.inputs[0] = above->inputs[0];
+    node.inputs.set(0, above->inputs[0]);
     return true;
   }
 
@@ -205,10 +204,10 @@ class Layout {
       if (x == ValueId::none || p_[x].is_constant()) continue;
       const Node* above = permute_above(x);
       if (above != nullptr && dims_of(*above) == *dims) {
-        p_.nodes[at].inputs[i] = above->inputs[0];
+        p_.nodes[at].inputs.set(i, above->inputs[0]);
       } else {
         const ValueId y = insert_permute(at, x, inverse(*dims));
-        p_.nodes[++at].inputs[i] = y;
+        p_.nodes[++at].inputs.set(i, y);
       }
     }
     permute_result(at, 0, *result);
@@ -233,7 +232,7 @@ class Layout {
     for (size_t i = 0; i < to.size(); ++i)
       if (to[i] == 1) order.push_back(static_cast<int64_t>(i));
     for (const auto& [from_dim, to_dim] : in_order_of_x) order.push_back(to_dim);
-    p_.nodes[at].inputs[0] = above->inputs[0];
+    p_.nodes[at].inputs.set(0, above->inputs[0]);
     p_.nodes[at].attrs.set("shape", permuted(to, order));
     permute_result(at, 0, inverse(order));
     return true;
@@ -261,9 +260,9 @@ class Layout {
     Node straight = *reshape;
     straight.inputs = {x};
     straight.outputs = {p_.add_value(p_[x].name + ".flat", p_.type(node.inputs[0]))};
-    node.inputs[0] = straight.outputs[0];
+    node.inputs.set(0, straight.outputs[0]);
     node.op->reorder_features(p_, node, *to);
-    p_.nodes.insert(p_.nodes.begin() + static_cast<ptrdiff_t>(at), std::move(straight));
+    p_.nodes.insert(at, std::move(straight));
     return true;
   }
 

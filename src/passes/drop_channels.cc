@@ -26,7 +26,7 @@ size_t channels_of(const Program& p, ValueId id) {
 class Dropper {
  public:
   explicit Dropper(Program& p) : p_(p), constants_(p.values.size()), group_(p.values.size()) {
-    std::iota(group_.begin(), group_.end(), size_t{0});
+    for (ValueId id : p_.values.keys()) group_[id] = id;
   }
 
   // Whether anything was dropped.
@@ -43,7 +43,7 @@ class Dropper {
   // ---- what is constant
 
   bool activation(ValueId id) const { return id != ValueId::none && !p_[id].is_constant(); }
-  Constants& constants(ValueId id) { return constants_[static_cast<size_t>(id)]; }
+  Constants& constants(ValueId id) { return constants_[id]; }
 
   bool channelwise(const Node& node) const {
     if (node.outputs.size() != 1) return false;
@@ -56,7 +56,7 @@ class Dropper {
   }
 
   void find_constants() {
-    for (size_t i = 0; i < p_.values.size(); ++i) constants_[i].resize(channels_of(p_, static_cast<ValueId>(i)));
+    for (ValueId id : p_.values.keys()) constants_[id].resize(channels_of(p_, id));
     for (const Node& node : p_.nodes) {
       if (node.op->channels != nullptr && !node.op->channels->channelwise(p_, node)) {
         constants_by_range(node);
@@ -113,11 +113,10 @@ class Dropper {
 
   // ---- what goes together
 
-  size_t find(size_t i) const {
-    while (group_[i] != i) i = group_[i];
-    return i;
+  ValueId find(ValueId id) const {
+    while (group_[id] != id) id = group_[id];
+    return id;
   }
-  size_t find(ValueId id) const { return find(static_cast<size_t>(id)); }
 
   void find_groups() {
     for (const Node& node : p_.nodes) {
@@ -130,7 +129,7 @@ class Dropper {
   // ---- what goes
 
   void choose() {
-    std::map<size_t, std::vector<bool>> droppable;
+    std::map<ValueId, std::vector<bool>> droppable;
     for (const Node& node : p_.nodes)
       if (node.op->channels != nullptr && !channelwise(node))
         droppable[find(node.outputs[0])].assign(channels_of(p_, node.outputs[0]), true);
@@ -160,7 +159,7 @@ class Dropper {
   static bool grouped(const Node& node) { return node.attrs.has("groups") && node.attrs.integer("groups") != 1; }
 
   // A reader behind the group must not need the channel, or be able to fold its constant.
-  void restrict_by(const Node& node, std::map<size_t, std::vector<bool>>& droppable) {
+  void restrict_by(const Node& node, std::map<ValueId, std::vector<bool>>& droppable) {
     const auto found = droppable.find(find(node.inputs[0]));
     if (found == droppable.end()) return;
     if (grouped(node)) {
@@ -197,10 +196,8 @@ class Dropper {
         keep_in_operands(node);
       }
     }
-    for (size_t i = 0; i < group_.size(); ++i) {
-      const auto id = static_cast<ValueId>(i);
+    for (ValueId id : group_.keys())
       if (activation(id) && touched(id)) p_[id].type.shape.back() = static_cast<int64_t>(kept(id).size());
-    }
   }
 
   Constants dropped_constants(ValueId id) {
@@ -213,9 +210,10 @@ class Dropper {
   void keep_in_operands(Node& node) {
     const std::vector<int64_t> channels = kept(node.outputs[0]);
     const size_t before = channels_of(p_, node.outputs[0]);
-    for (ValueId& id : node.inputs) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const ValueId id = node.inputs[i];
       if (id == ValueId::none || !p_[id].is_constant() || channels_of(p_, id) != before || before == 1) continue;
-      id = sliced(p_[id], channels);
+      node.inputs.set(i, sliced(p_[id], channels));
     }
     if (!node.op->has(trait::shape_only)) return;
     std::vector<int64_t> shape = node.attrs.integers("shape");
@@ -239,9 +237,9 @@ class Dropper {
   }
 
   Program& p_;
-  std::vector<Constants> constants_;
-  std::vector<size_t> group_;                    // union-find over values
-  std::map<size_t, std::vector<int64_t>> kept_;  // of groups that lose channels
+  IndexedVector<ValueId, Constants> constants_;
+  IndexedVector<ValueId, ValueId> group_;         // union-find over values
+  std::map<ValueId, std::vector<int64_t>> kept_;  // of groups that lose channels
 };
 
 }  // namespace

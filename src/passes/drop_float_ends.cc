@@ -11,7 +11,8 @@ namespace {
 
 using namespace ir;
 
-Result<> drop_quantize(Program& p, ValueId& input) {
+Result<> drop_quantize(Program& p, size_t i) {
+  const ValueId input = p.inputs[i];
   ValueId q = ValueId::none;
   for (const Node* user : p.users(input)) {
     if (!user->op->has(trait::is_quantize) || q != ValueId::none || user->attrs.has("clamp"))
@@ -23,22 +24,22 @@ Result<> drop_quantize(Program& p, ValueId& input) {
           .note("keep its float end: --io float32");
     q = user->outputs[0];
   }
-  if (q == ValueId::none) return ok;    // nobody reads it
-  std::swap(p[q].name, p[input].name);  // the caller knows the input by its name
-  input = q;
+  if (q == ValueId::none) return ok;  // nobody reads it
+  p.swap_names(q, input);  // the caller knows the input by its name
+  p.inputs.set(i, q);
   return ok;
 }
 
 }  // namespace
 
 Result<> drop_float_ends(Program& p, Context&) {
-  for (ValueId& input : p.inputs)
-    if (p.type(input).elem == Elem::f32) F8_CHECK(drop_quantize(p, input));
-  for (ValueId& output : p.outputs)
-    if (const Node* end = p.producer(output); end != nullptr && end->op->has(trait::is_dequantize))
-      output = end->inputs[0];
+  for (size_t i = 0; i < p.inputs.size(); ++i)
+    if (p.type(p.inputs[i]).elem == Elem::f32) F8_CHECK(drop_quantize(p, i));
+  for (size_t i = 0; i < p.outputs.size(); ++i)
+    if (const Node* end = p.producer(p.outputs[i]); end != nullptr && end->op->has(trait::is_dequantize))
+      p.outputs.set(i, end->inputs[0]);
   p.erase_nodes([&](const Node& node) {
-    return (node.op->has(trait::is_quantize) && std::ranges::count(p.inputs, node.outputs[0]) != 0) ||
+    return (node.op->has(trait::is_quantize) && p.is_input(node.outputs[0])) ||
            (node.op->has(trait::is_dequantize) && !p.is_output(node.outputs[0]));
   });
   return ok;

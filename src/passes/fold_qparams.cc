@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "ir/infer.h"
 #include "passes/passes.h"
@@ -33,7 +34,7 @@ class Folder {
       if (!is_end(node)) fold_results(node);
     if (!errors_.empty()) return errors_;
     p_.erase_nodes(
-        [&](const Node& node) { return node.op->has(trait::is_quantize) && (folded(node.outputs[0]) || !live(node)); });
+        [&](const Node& node) { return node.op->has(trait::is_quantize) && (folded_.contains(node.outputs[0]) || !live(node)); });
     p_.form = Form::int8;
     for (Node& node : p_.nodes) integerize_bounds(node);
     for (Node& node : p_.nodes)
@@ -68,21 +69,22 @@ class Folder {
       const ValueId x = source->inputs[0];
       if (p_.type(x) == p_.type(node.outputs[0])) {
         p_.replace_uses(node.outputs[0], x);
-        dead_.push_back(node.outputs[0]);
+        dead_.insert(node.outputs[0]);
       } else {
         node.op = requantize_;
         node.inputs = {x};
       }
     }
-    p_.erase_nodes([&](const Node& node) { return std::ranges::count(dead_, node.outputs[0]) != 0; });
+    p_.erase_nodes([&](const Node& node) { return dead_.contains(node.outputs[0]); });
   }
 
   void fold_operands(Node& node) {
-    for (ValueId& id : node.inputs) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const ValueId id = node.inputs[i];
       if (id == ValueId::none || p_[id].is_constant() || p_.type(id).elem != Elem::f32) continue;
       const Node* source = p_.producer(id);
       if (source != nullptr && source->op->has(trait::is_dequantize)) {
-        id = source->inputs[0];
+        node.inputs.set(i, source->inputs[0]);
       } else if (source == nullptr) {
         complain(node, fmt::format("operand %{} is a float input of the model and is not quantized", p_[id].name));
       }  // else: the producer is reported for its result
@@ -90,7 +92,8 @@ class Folder {
   }
 
   void fold_results(Node& node) {
-    for (ValueId& id : node.outputs) {
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      const ValueId id = node.outputs[i];
       if (p_.type(id).elem != Elem::f32) continue;
       Node* quantize = nullptr;
       for (Node* user : p_.users(id)) {
@@ -102,9 +105,9 @@ class Folder {
       }
       if (p_.is_output(id)) return complain(node, fmt::format("result %{} leaves the model in float", p_[id].name));
       if (quantize == nullptr) return complain(node, fmt::format("result %{} is never quantized", p_[id].name));
-      id = quantize->outputs[0];
+      folded_.insert(quantize->outputs[0]);
+      node.outputs.set(i, quantize->outputs[0]);
       if (quantize->attrs.has("clamp")) node.attrs.set("clamp", *quantize->attrs.find("clamp"));
-      folded_.push_back(id);
     }
   }
 
@@ -120,11 +123,7 @@ class Folder {
     node.attrs.set("clamp", std::vector<int64_t>{lo, hi});
   }
 
-  bool live(const Node& quantize) {
-    return p_.is_output(quantize.outputs[0]) || !p_.users(quantize.outputs[0]).empty();
-  }
-
-  bool folded(ValueId id) const { return std::ranges::count(folded_, id) != 0; }
+  bool live(const Node& quantize) const { return p_.is_needed(quantize.outputs[0]); }
 
   void complain(const Node& node, std::string what) {
     errors_.push_back(p_.error_at(node, "F8-0304", what + "; fold8 computes in int8 only")
@@ -136,8 +135,8 @@ class Folder {
 
   Program& p_;
   const OpDef* requantize_ = nullptr;
-  std::vector<ValueId> folded_;
-  std::vector<ValueId> dead_;
+  std::set<ValueId> folded_;
+  std::set<ValueId> dead_;
   Diags errors_;
 };
 

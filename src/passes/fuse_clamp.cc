@@ -3,6 +3,7 @@
 // torch form the bounds are reals (attributes min, max of the producer); from int8 on they are integers (attribute
 // clamp), and producer and clamp have equal parameters.
 #include <algorithm>
+#include <set>
 
 #include "ir/infer.h"
 #include "passes/passes.h"
@@ -45,7 +46,7 @@ Node* clamping_op(Program& p, const Node& clamp) {
 }  // namespace
 
 Result<> fuse_clamp(Program& p, Context&) {
-  std::vector<ValueId> absorbed;
+  std::set<ValueId> absorbed;
   for (Node& clamp : p.nodes) {
     if (!clamp.op->has(trait::is_clamp)) continue;
     Node* op = clamping_op(p, clamp);
@@ -53,12 +54,12 @@ Result<> fuse_clamp(Program& p, Context&) {
     p.form == Form::torch ? tighten_reals(*op, clamp) : tighten_integers(*op, clamp);
     op->places.insert(op->places.end(), clamp.places.begin(), clamp.places.end());
     const ValueId x = clamp.inputs[0];
-    std::ranges::replace(p.producer(x)->outputs, x, clamp.outputs[0]);
-    clamp.outputs[0] = x;  // nobody's: erased below
-    absorbed.push_back(x);
+    p.producer(x)->outputs.replace(x, clamp.outputs[0]);
+    clamp.outputs.set(0, x);  // nobody's: erased below
+    absorbed.insert(x);
   }
   p.erase_nodes([&](const Node& node) {
-    return node.op->has(trait::is_clamp) && std::ranges::count(absorbed, node.outputs[0]) != 0;
+    return node.op->has(trait::is_clamp) && absorbed.contains(node.outputs[0]);
   });
   return ok;
 }

@@ -35,7 +35,7 @@ bool merge(Program& p, Node& second) {
   for (int x = -128; x <= 127; ++x) every.push_back(static_cast<int8_t>(x));
   const std::vector<int8_t> both = apply(second, middle, to, apply(*first, from, middle, every));
   if (!quant::make_rescale(from.scale() / to.scale()) || apply(second, from, to, every) != both) return false;
-  second.inputs[0] = first->inputs[0];
+  second.inputs.set(0, first->inputs[0]);
   second.places.insert(second.places.begin(), first->places.begin(), first->places.end());
   return true;
 }

@@ -20,13 +20,13 @@ void copy_output(Program& program, OpTable ops, size_t i) {
   copy.outputs = {result};
   copy.attrs.set("shape", program.type(id).shape);
   program.nodes.push_back(std::move(copy));
-  program.outputs[i] = result;
+  program.outputs.set(i, result);
 }
 
 // Whether output i is also an input or an earlier output.
 bool is_shared(const Program& program, size_t i) {
   const auto here = program.outputs.begin() + static_cast<std::ptrdiff_t>(i);
-  return std::ranges::count(program.inputs, *here) != 0 || std::find(program.outputs.begin(), here, *here) != here;
+  return program.is_input(*here) || std::find(program.outputs.begin(), here, *here) != here;
 }
 
 }  // namespace

@@ -69,8 +69,8 @@ std::set<ValueId> values_out(const Program& p, size_t first, size_t end) {
   std::set<ValueId> left;
   for (size_t i = first; i < end; ++i) {
     const ValueId id = p.nodes[i].outputs[0];
-    const auto reads = [&](const Node& node) { return std::ranges::count(node.inputs, id) != 0; };
-    if (p.is_output(id) || std::any_of(p.nodes.begin() + static_cast<std::ptrdiff_t>(end), p.nodes.end(), reads))
+    const std::vector<const Node*> users = p.users(id);
+    if (p.is_output(id) || (!users.empty() && p.nodes.index_of(*users.back()) >= end))
       left.insert(id);
   }
   return left;
@@ -104,9 +104,8 @@ class Patcher {
     joined(bands, 1);
     made_.back().outputs = {result};
     made_.back().name = nodes_.back().name;
-    const auto begin = p_.nodes.begin() + static_cast<std::ptrdiff_t>(stage_.first);
-    p_.nodes.erase(begin, begin + static_cast<std::ptrdiff_t>(nodes_.size()));
-    p_.nodes.insert(p_.nodes.begin() + static_cast<std::ptrdiff_t>(stage_.first), made_.begin(), made_.end());
+    p_.nodes.erase(stage_.first, stage_.end);
+    for (size_t i = 0; i < made_.size(); ++i) p_.nodes.insert(stage_.first + i, std::move(made_[i]));
     p_.compact();
   }
 
@@ -161,12 +160,13 @@ class Patcher {
     const Box sees = seen(original, box);
     const bool crops = node.op->windows != nullptr && node.op->windows(p_, original)->crops;
     Box operand = sees;
-    for (ValueId& id : node.inputs) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const ValueId id = node.inputs[i];
       if (id == ValueId::none || p_[id].is_constant()) continue;
       Part x = have.at(id);
       if (x.box != sees && !crops) x = cut(x, sees);
       operand = x.box;
-      id = x.value;
+      node.inputs.set(i, x.value);
     }
     if (node.op->windows != nullptr) set_padding(node, *original.op->windows(p_, original), box, operand);
     return {add(std::move(node), box, original.outputs[0]), box};

@@ -67,7 +67,7 @@ class Spreader {
       const auto quant = operands_quant(mover);
       if (!quant) continue;
       const ValueId y = mover.outputs[0];
-      if (p_.users(y).empty() && !p_.is_output(y)) continue;
+      if (!p_.is_needed(y)) continue;
       if (common_quantization(p_, y)) continue;
       insert_pair(i + 1, y, *quant, mover);
     }
@@ -135,9 +135,8 @@ class Spreader {
     const ValueId q = p_.add_value(name + ".q", {Elem::i8, shape, quant});
     const ValueId dq = p_.add_value(name + ".dq", f32(shape));
     p_.replace_uses(value, dq);
-    const auto here = p_.nodes.begin() + static_cast<ptrdiff_t>(at);
-    p_.nodes.insert(here, {Node{&quantize_, name + ".q", {value}, {q}, {}, mover.places},
-                           Node{&dequantize_, name + ".dq", {q}, {dq}, {}, mover.places}});
+    p_.nodes.insert(at, Node{&quantize_, name + ".q", {value}, {q}, {}, mover.places});
+    p_.nodes.insert(at + 1, Node{&dequantize_, name + ".dq", {q}, {dq}, {}, mover.places});
   }
 
   Program& p_;

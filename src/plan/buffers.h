@@ -24,7 +24,7 @@ inline std::vector<ir::ValueId> buffered_ends(const ir::Program& program) {
 }
 
 inline bool is_end(const ir::Program& program, ir::ValueId id) {
-  return program.is_output(id) || std::ranges::count(program.inputs, id) != 0;
+  return program.is_output(id) || program.is_input(id);
 }
 
 // Whether the program may keep data of its own in that end's buffer.

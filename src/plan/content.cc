@@ -62,20 +62,19 @@ std::vector<Overlay> usable_overlays(const Program& program, const Node& node) {
   return found;
 }
 
-std::vector<Content> contents(const Program& program) {
-  std::vector<Content> all(program.values.size());
-  auto of = [&](ValueId id) -> Content& { return all[static_cast<size_t>(id)]; };
+IndexedVector<ValueId, Content> contents(const Program& program) {
+  IndexedVector<ValueId, Content> all(program.values.size());
   for (ValueId id : program.inputs)
-    if (of(id).empty()) complete(of(id), id, value_bytes(program, id));
+    if (all[id].empty()) complete(all[id], id, value_bytes(program, id));
   for (const Node& node : program.nodes) {
     for (const Overlay& o : usable_overlays(program, node)) {
-      Content& result = of(node.outputs[o.result]);
+      Content& result = all[node.outputs[o.result]];
       const int64_t from = std::max<int64_t>(o.delta_bytes, 0);
       const int64_t to = o.delta_bytes + value_bytes(program, node.outputs[o.result]);
-      const Content shared = clip(of(node.inputs[o.operand]), from, to, from - o.delta_bytes);
+      const Content shared = clip(all[node.inputs[o.operand]], from, to, from - o.delta_bytes);
       if (!clash(result, shared)) result.insert(result.end(), shared.begin(), shared.end());
     }
-    for (ValueId id : node.outputs) complete(of(id), id, value_bytes(program, id));
+    for (ValueId id : node.outputs) complete(all[id], id, value_bytes(program, id));
   }
   return all;
 }

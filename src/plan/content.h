@@ -23,7 +23,7 @@ using Content = std::vector<Segment>;  // in order, without gaps, the whole valu
 
 // One for each value of the program. An overlay that could not be granted wherever the values lie is left out: off
 // alignment, of a constant, or a second copy of the same bytes in one result.
-std::vector<Content> contents(const ir::Program& program);
+IndexedVector<ir::ValueId, Content> contents(const ir::Program& program);
 
 // Whether `a` and `b` hold the same data in every byte they share when b starts `delta` bytes after a.
 bool agree(const Content& a, const Content& b, int64_t delta);

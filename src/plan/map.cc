@@ -47,14 +47,13 @@ class Row {
   std::string cells_ = std::string(kColumns, '.');
 };
 
-Row row_of(const Program& program, const Plan& plan, const std::vector<Life>& lives, size_t index) {
+Row row_of(const Program& program, const Plan& plan, const IndexedVector<ValueId, Life>& lives, size_t index) {
   Row row(plan.arena_bytes);
   const Unit& unit = plan.units[index];
   const int step = static_cast<int>(index);
   for (const bool written : {false, true})
-    for (size_t v = 0; v < lives.size(); ++v) {
-      const auto id = static_cast<ValueId>(v);
-      if (!lives[v].meets({step, step}) || (lives[v].first == step) != written) continue;
+    for (ValueId id : lives.keys()) {
+      if (!lives[id].meets({step, step}) || (lives[id].first == step) != written) continue;
       row.mark(*program[id].offset, static_cast<int64_t>(program.type(id).bytes()), written ? '+' : '#');
     }
   if (plan.scratch_offsets[index] >= 0) row.mark(plan.scratch_offsets[index], unit.scratch_bytes, '~');
@@ -77,7 +76,7 @@ std::string memory_map(const Program& program, const Plan& plan) {
   for (ValueId id : buffered_ends(program))
     out += fmt::format("%{}: {} bytes in a buffer of the caller's{}\n", program[id].name, program.type(id).bytes(),
                        may_write(program, id) ? ", also used for other data" : ", left as it is");
-  const std::vector<Life> lives = lifetimes(program, plan.units);
+  const IndexedVector<ValueId, Life> lives = lifetimes(program, plan.units);
   for (size_t i = 0; i < plan.units.size() && plan.arena_bytes > 0; ++i) {
     Row row = row_of(program, plan, lives, i);
     out += fmt::format("{:4} {:28} {:10} |{}|{}\n", i, short_name(program, plan.units[i]), row.bytes(), row.picture(),

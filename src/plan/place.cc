@@ -148,14 +148,14 @@ Draft schedule(Program& program, const target::Target& target) {
   for (const Unit& unit : given.units) scratch_bytes.push_back(unit.scratch_bytes);
   const std::vector<size_t> order = best_order(program, scratch_bytes);
   if (std::ranges::is_sorted(order)) return given;
-  std::vector<Node> nodes;
-  for (size_t i : order) nodes.push_back(program.nodes[i]);
-  std::swap(program.nodes, nodes);
+  program.nodes.reorder(order);
   Draft found = draft_of(program, target, single_units(program, target));
   pack_draft(program, found, kPackingWork);
   auto cost = [](const Draft& d) { return std::pair(d.packing.bytes, d.load.bytes); };
   if (cost(found) < cost(given)) return found;
-  std::swap(program.nodes, nodes);
+  std::vector<size_t> back(order.size());
+  for (size_t i = 0; i < order.size(); ++i) back[order[i]] = i;
+  program.nodes.reorder(back);
   return given;
 }
 

@@ -96,17 +96,17 @@ class ModelBuilder {
 
  private:
   size_t count() const { return program_.nodes.size(); }
-  const Content& content(ValueId id) const { return contents_[static_cast<size_t>(id)]; }
+  const Content& content(ValueId id) const { return contents_[id]; }
 
   // Cuts every origin wherever a segment of it begins or ends.
   void cut_atoms() {
     for (const Content& c : contents_)
       for (const Segment& s : c)
-        cuts_[static_cast<size_t>(s.origin)].insert({s.origin_begin, s.origin_begin + s.bytes});
-    for (size_t v = 0; v < cuts_.size(); ++v) {
-      first_[v] = model_.atoms.size();
-      const bool in_arena = lies_in_arena(static_cast<ValueId>(v));
-      for (auto at = cuts_[v].begin(); at != cuts_[v].end() && std::next(at) != cuts_[v].end(); ++at)
+        cuts_[s.origin].insert({s.origin_begin, s.origin_begin + s.bytes});
+    for (ValueId id : cuts_.keys()) {
+      first_[id] = model_.atoms.size();
+      const bool in_arena = lies_in_arena(id);
+      for (auto at = cuts_[id].begin(); at != cuts_[id].end() && std::next(at) != cuts_[id].end(); ++at)
         model_.atoms.push_back({in_arena ? *std::next(at) - *at : 0, Bits(count()), false});
     }
   }
@@ -114,9 +114,8 @@ class ModelBuilder {
   std::vector<size_t> atoms_of(ValueId id) const {
     std::vector<size_t> list;
     for (const Segment& s : content(id)) {
-      const auto origin = static_cast<size_t>(s.origin);
-      size_t atom = first_[origin];
-      for (auto at = cuts_[origin].begin(); *at < s.origin_begin + s.bytes; ++at, ++atom)
+      size_t atom = first_[s.origin];
+      for (auto at = cuts_[s.origin].begin(); *at < s.origin_begin + s.bytes; ++at, ++atom)
         if (*at >= s.origin_begin) list.push_back(atom);
     }
     return list;
@@ -183,9 +182,9 @@ class ModelBuilder {
   }
 
   const Program& program_;
-  std::vector<Content> contents_;
-  std::vector<std::set<int64_t>> cuts_;  // of each value as an origin
-  std::vector<size_t> first_;            // its first atom
+  IndexedVector<ValueId, Content> contents_;
+  IndexedVector<ValueId, std::set<int64_t>> cuts_;  // of each value as an origin
+  IndexedVector<ValueId, size_t> first_;  // its first atom
   Model model_;
 };
 

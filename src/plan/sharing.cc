@@ -62,7 +62,7 @@ std::pair<int64_t, int64_t> extent(const Program& program, const std::vector<Mem
 // Values in groups at fixed distances; starts with each activation alone.
 class Groups {
  public:
-  Groups(const Program& program, const std::vector<Unit>& units, std::vector<Life> lives)
+  Groups(const Program& program, const std::vector<Unit>& units, IndexedVector<ValueId, Life> lives)
       : program_(program),
         units_(units),
         lives_(std::move(lives)),
@@ -70,26 +70,27 @@ class Groups {
         group_(program.values.size()),
         at_(program.values.size(), 0),
         buffer_(program.values.size(), 0) {
-    std::iota(group_.begin(), group_.end(), size_t{0});
+    for (ValueId id : program.values.keys()) {
+      group_[id] = members_.size();
+      members_.push_back(lives_[id].exists() ? std::vector{Member{id, 0}} : std::vector<Member>{});
+    }
     const std::vector<ValueId> ends = buffered_ends(program);
-    for (size_t k = 0; k < ends.size(); ++k) buffer_[index(ends[k])] = k + 1;
-    for (size_t v = 0; v < program.values.size(); ++v)
-      members_.push_back(lives_[v].exists() ? std::vector{Member{static_cast<ValueId>(v), 0}} : std::vector<Member>{});
+    for (size_t k = 0; k < ends.size(); ++k) buffer_[group_[ends[k]]] = k + 1;
   }
 
   // Fixes address(b) = address(a) + delta, unless something in the two groups would then lose its data.
   bool join(ValueId a, ValueId b, int64_t delta) {
-    const size_t into = group_[index(a)];
-    const size_t from = group_[index(b)];
-    const int64_t shift = at_[index(a)] + delta - at_[index(b)];
+    const size_t into = group_[a];
+    const size_t from = group_[b];
+    const int64_t shift = at_[a] + delta - at_[b];
     if (into == from) return shift == 0;
     if (!fits_buffer(into, from, shift) || !fits_buffer(from, into, -shift)) return false;
     for (const Member& u : members_[into])
       for (const Member& v : members_[from])
         if (!may_share(u.value, v.value, v.at + shift - u.at)) return false;
     for (const Member& v : members_[from]) {
-      group_[index(v.value)] = into;
-      at_[index(v.value)] = v.at + shift;
+      group_[v.value] = into;
+      at_[v.value] = v.at + shift;
       members_[into].push_back({v.value, v.at + shift});
     }
     members_[from].clear();
@@ -99,11 +100,9 @@ class Groups {
 
   const std::vector<std::vector<Member>>& members() const { return members_; }
   size_t buffer(size_t group) const { return buffer_[group]; }
-  const Life& life(ValueId id) const { return lives_[index(id)]; }
+  const Life& life(ValueId id) const { return lives_[id]; }
 
  private:
-  static size_t index(ValueId id) { return static_cast<size_t>(id); }
-
   // Whether the members of `guest`, moved by `shift`, lie in the buffer that `host` has (its own end is all of it) and
   // may: other ends are where the caller looks for them.
   bool fits_buffer(size_t host, size_t guest, int64_t shift) const {
@@ -117,7 +116,7 @@ class Groups {
   // Whether b may start `delta` bytes after a.
   bool may_share(ValueId a, ValueId b, int64_t delta) const {
     if (!life(a).meets(life(b)) || delta >= value_bytes(program_, a) || -delta >= value_bytes(program_, b)) return true;
-    if (agree(contents_[index(a)], contents_[index(b)], delta)) return true;
+    if (agree(contents_[a], contents_[b], delta)) return true;
     return delta == 0 && (in_place(a, b) || in_place(b, a));
   }
 
@@ -131,10 +130,10 @@ class Groups {
 
   const Program& program_;
   const std::vector<Unit>& units_;
-  std::vector<Life> lives_;
-  std::vector<Content> contents_;
-  std::vector<size_t> group_;
-  std::vector<int64_t> at_;
+  IndexedVector<ValueId, Life> lives_;
+  IndexedVector<ValueId, Content> contents_;
+  IndexedVector<ValueId, size_t> group_;  // that each value is in, at_ from its begin
+  IndexedVector<ValueId, int64_t> at_;
   std::vector<size_t> buffer_;  // of each group, as of Sharing
   std::vector<std::vector<Member>> members_;
 };
@@ -241,22 +240,22 @@ int64_t trailing_bytes(const Sharing& sharing, const std::vector<Unit>& units, c
 
 }  // namespace
 
-std::vector<Life> lifetimes(const Program& program, const std::vector<Unit>& units) {
-  std::vector<Life> lives(program.values.size());
-  auto born = [&](ValueId id, int step) { lives[static_cast<size_t>(id)] = {step, step}; };
+IndexedVector<ValueId, Life> lifetimes(const Program& program, const std::vector<Unit>& units) {
+  IndexedVector<ValueId, Life> lives(program.values.size());
+  auto born = [&](ValueId id, int step) { lives[id] = {step, step}; };
   for (ValueId id : program.inputs) born(id, -1);
   int step = 0;
   for (const Unit& unit : units) {
-    for (ValueId id : operands_of(program, unit)) lives[static_cast<size_t>(id)].last = step;
+    for (ValueId id : operands_of(program, unit)) lives[id].last = step;
     for (size_t i = unit.first; i < unit.end; ++i)
       for (ValueId id : program.nodes[i].outputs)
         if (!unit.ring_rows.contains(id)) born(id, step);
     ++step;
   }
   for (ValueId id : program.outputs)
-    if (!program[id].is_constant()) lives[static_cast<size_t>(id)].last = step;
+    if (!program[id].is_constant()) lives[id].last = step;
   for (ValueId id : program.inputs)
-    if (program[id].buffer == ir::Buffer::caller) lives[static_cast<size_t>(id)].last = step;
+    if (program[id].buffer == ir::Buffer::caller) lives[id].last = step;
   return lives;
 }
 

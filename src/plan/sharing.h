@@ -26,7 +26,7 @@ struct Life {
 };
 
 // One for each value; values that only rings hold have none.
-std::vector<Life> lifetimes(const ir::Program& program, const std::vector<Unit>& units);
+IndexedVector<ir::ValueId, Life> lifetimes(const ir::Program& program, const std::vector<Unit>& units);
 
 // Bytes that are live for some steps: a value, the scratch of unit life.first, or a ring of its rows.
 struct Item {

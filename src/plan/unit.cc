@@ -181,13 +181,8 @@ bool is_image(const Program& p, ValueId id) {
 // Whether only nodes [first, end) read `id`, and some do.
 bool stays_inside(const Program& p, ValueId id, size_t first, size_t end) {
   if (p.is_output(id)) return false;
-  bool read = false;
-  for (size_t i = 0; i < p.nodes.size(); ++i) {
-    if (std::ranges::find(p.nodes[i].inputs, id) == p.nodes[i].inputs.end()) continue;
-    if (i < first || i >= end) return false;
-    read = true;
-  }
-  return read;
+  const std::vector<const Node*> users = p.users(id);
+  return !users.empty() && p.nodes.index_of(*users.front()) >= first && p.nodes.index_of(*users.back()) < end;
 }
 
 }  // namespace

@@ -106,7 +106,7 @@ class Replay {
   const std::string& name(ValueId id) const { return program_[id].name; }
   int64_t begin(ValueId id) const { return *program_[id].offset; }
   int64_t end(ValueId id) const { return begin(id) + static_cast<int64_t>(program_.type(id).bytes()); }
-  Runs& data(ValueId id) { return data_[static_cast<size_t>(id)]; }
+  Runs& data(ValueId id) { return data_[id]; }
 
   int64_t scratch_needed(const Node& node) const {
     return node.op->scratch_bytes == nullptr ? 0 : node.op->scratch_bytes(program_, node, target_);
@@ -303,8 +303,8 @@ class Replay {
       for (size_t j = 0; j < i; ++j)
         if (rooms[i].meets(rooms[j].begin, rooms[j].end))
           complain(&last, fmt::format("scratch at {} overlaps scratch at {}", rooms[i].begin, rooms[j].begin));
-      for (const auto* ids : {&operands, &last.outputs})
-        for (ValueId id : *ids)
+      for (const std::vector<ValueId>& ids : {operands, std::vector<ValueId>(last.outputs)})
+        for (ValueId id : ids)
           if (rooms[i].meets(begin(id), end(id)))
             complain(&last, fmt::format("scratch at {} overlaps %{} at {}", rooms[i].begin, name(id), begin(id)));
       memory_.write(rooms[i]);
@@ -403,7 +403,7 @@ class Replay {
   const Plan& plan_;
   const target::Target& target_;
   std::vector<ValueId> ends_;  // in buffers of the caller's
-  std::vector<Runs> data_;     // of each value, from its own start
+  IndexedVector<ValueId, Runs> data_;  // of each value, from its own start
   Memory memory_;
   std::vector<Tag> tags_;  // of each byte of the arena and then of each buffer, while a unit runs in order
   std::vector<size_t> tags_begin_;

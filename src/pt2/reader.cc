@@ -345,10 +345,8 @@ class Walk {
     if (memory_of(result) != memory) {
       if (const std::string state = describe_owned(memory); !state.empty())
         return hidden_state(state + " (" + node.target + ")");
-      for (size_t i = 0; i < program_.values.size(); ++i) {
-        const auto id = static_cast<ValueId>(i);
+      for (ValueId id : program_.values.keys())
         if (id != result && memory_of(id) == memory) stale_.insert(id);
-      }
     }
     for (auto& [name, binding] : bindings_)
       if (binding.id == *written) binding.id = result;

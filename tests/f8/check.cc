@@ -143,7 +143,7 @@ Tensor permuted(const Tensor& tensor, const Dims& dims) {
 
 // Value::order of an input. Outputs have none, though one may be an input's value.
 Dims order_of(const Program& p, const std::vector<ValueId>& ends, size_t i) {
-  return &ends == &p.inputs ? p[ends[i]].order : Dims{};
+  return &ends == &static_cast<const std::vector<ValueId>&>(p.inputs) ? p[ends[i]].order : Dims{};
 }
 
 Dims inverse(const Dims& dims) {

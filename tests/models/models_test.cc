@@ -152,18 +152,17 @@ struct NodeResults {
 // nodes before made of PyTorch's.
 NodeResults run_nodes(const Program& p, const std::vector<Tensor>& inputs, const std::map<std::string, Tensor>& trace) {
   NodeResults results;
-  std::vector<Tensor> values(p.values.size());
-  std::vector<bool> known(p.values.size());
-  const auto at = [](ValueId id) { return static_cast<size_t>(id); };
-  for (size_t i = 0; i < p.inputs.size(); ++i) values[at(p.inputs[i])] = inputs[i];
-  for (ValueId id : p.inputs) known[at(id)] = true;
+  IndexedVector<ValueId, Tensor> values(p.values.size());
+  IndexedVector<ValueId, bool> known(p.values.size());
+  for (size_t i = 0; i < p.inputs.size(); ++i) values[p.inputs[i]] = inputs[i];
+  for (ValueId id : p.inputs) known[id] = true;
   for (const Node& node : p.nodes) {
     Evaluation e{p, node, {}, {}};
     bool alone = true;
     for (ValueId id : node.inputs) {
       const bool constant = id == ValueId::none || p[id].is_constant();
-      e.in.push_back(id == ValueId::none ? nullptr : constant ? p[id].constant.get() : &values[at(id)]);
-      alone = alone && (constant || known[at(id)]);
+      e.in.push_back(id == ValueId::none ? nullptr : constant ? p[id].constant.get() : &values[id]);
+      alone = alone && (constant || known[id]);
     }
     const ValueId y = node.outputs[0];
     Tensor result(p.type(y).elem, p.type(y).shape);
@@ -171,16 +170,16 @@ NodeResults run_nodes(const Program& p, const std::vector<Tensor>& inputs, const
     node.op->evaluate(e);
     const auto recorded = trace.find(p[y].name);
     if (recorded != trace.end()) {
-      EXPECT_EQ(recorded->second.shape, result.shape) << p[y].name;
+      EXPECT_EQ(recorded->second.shape, result.shape) << p[y].name.text();
       Steps steps;
       steps.add(result.as<int8_t>(), recorded->second.as<int8_t>());
-      EXPECT_LE(steps.largest, alone ? 1 : 2) << node.op->name << " " << p[y].name;
+      EXPECT_LE(steps.largest, alone ? 1 : 2) << node.op->name << " " << p[y].name.text();
       results.by_op[std::string(node.op->name)].add(result.as<int8_t>(), recorded->second.as<int8_t>());
       ++results.traced;
-      known[at(y)] = true;
+      known[y] = true;
       result = recorded->second;
     }
-    values[at(y)] = std::move(result);
+    values[y] = std::move(result);
   }
   return results;
 }

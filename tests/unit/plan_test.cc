@@ -700,7 +700,7 @@ TEST(VerifyPlacement, AgreesWithRunningTheProgram) {
     std::mt19937 rng(seed);
     for (int i = 0; i < 20; ++i) {
       Program p = g.p;
-      ir::Value& moved = p.values[rng() % p.values.size()];
+      ir::Value& moved = p[static_cast<ValueId>(rng() % p.values.size())];
       if (moved.is_constant()) continue;
       moved.offset = static_cast<int64_t>(rng() % static_cast<unsigned>(plan.arena_bytes)) / kValueAlign * kValueAlign;
       if (*moved.offset + static_cast<int64_t>(moved.type.bytes()) > plan.arena_bytes) continue;

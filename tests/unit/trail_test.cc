@@ -377,17 +377,17 @@ TEST(Trail, RandomGraphsRunInTheirArena) {
       }
     }
     // Every value moved by a word: what computes wrongly must be seen.
-    for (size_t v = 0; v < g.p.values.size(); ++v)
+    for (ValueId v : g.p.values.keys())
       for (int64_t by : {-4, 4}) {
         Program moved = g.p;
         if (!moved.values[v].offset) continue;
         *moved.values[v].offset += by;
         if (*moved.values[v].offset < 0 ||
-            *moved.values[v].offset + bytes_of(moved, static_cast<ValueId>(v)) > plan.arena_bytes)
+            *moved.values[v].offset + bytes_of(moved, v) > plan.arena_bytes)
           continue;
         const bool wrong = Machine(moved).in_arena(plan) != Machine(moved).apart();
         const bool seen = !complaint(moved, plan).empty();
-        EXPECT_TRUE(seen || !wrong) << "seed " << seed << " value " << v;
+        EXPECT_TRUE(seen || !wrong) << "seed " << seed << " value " << g.p[v].name.text();
         noticed += wrong;
       }
   }

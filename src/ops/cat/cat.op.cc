@@ -117,22 +117,22 @@ size_t dim_of(const Node& node) { return static_cast<size_t>(node.attrs.integer(
 // Constants take the result's parameters now; activations are requantized by align_qparams.
 Result<> integerize(Program& p, Node& node) {
   const Quant q = *p.type(node.outputs[0]).quant;
-  for (ValueId& id : node.inputs) {
-    const Value x = p[id];
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const Value x = p[node.inputs[i]];
     if (!x.is_constant() || x.type.quant == q) continue;
     const auto reals = real_values(x);
     if (!reals)
       return not_integer(
           p, node,
           fmt::format("constant %{} is {}; supported: float, or quantized integers", x.name, elem_name(x.type.elem)));
-    id = add_quantized(p, x.name, x.type.shape, *reals, q);
+    node.inputs.set(i, add_quantized(p, x.name, x.type.shape, *reals, q));
   }
   return ok;
 }
 
 std::optional<std::vector<int64_t>> permute_through(Program& p, Node& node, const std::vector<int64_t>& dims) {
-  for (ValueId& id : node.inputs)
-    if (p[id].is_constant()) id = add_unpermuted(p, id, dims);
+  for (size_t i = 0; i < node.inputs.size(); ++i)
+    if (p[node.inputs[i]].is_constant()) node.inputs.set(i, add_unpermuted(p, node.inputs[i], dims));
   node.attrs.set("dim", dims[dim_of(node)]);
   return dims;
 }

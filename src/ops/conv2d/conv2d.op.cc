@@ -194,7 +194,7 @@ Result<bool> absorb_pad(Program& p, Node& node) {
   for (size_t i = 0; i < own.size(); ++i) own[i] += sides[4 + i];
   node.attrs.set("pad", own);
   node.places.insert(node.places.end(), pad->places.begin(), pad->places.end());
-  node.inputs[0] = pad->inputs[0];
+  node.inputs.set(0, pad->inputs[0]);
   return true;
 }
 

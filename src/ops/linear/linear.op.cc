@@ -184,7 +184,7 @@ void reorder_features(Program& p, Node& node, const std::vector<int64_t>& to) {
   std::vector<int8_t> rows(old.size());
   const size_t ins = to.size();
   for (size_t i = 0; i < old.size(); ++i) rows[i / ins * ins + static_cast<size_t>(to[i % ins])] = old[i];
-  node.inputs[1] = p.add_constant(w.name, w.type, make_tensor(Elem::i8, w.type.shape, rows));
+  node.inputs.set(1, p.add_constant(w.name, w.type, make_tensor(Elem::i8, w.type.shape, rows)));
 }
 
 // ---- device
