@@ -26,7 +26,7 @@ Result<Compiled> place(ir::Program int8, const Asked& asked) {
 }
 
 Result<Compiled> place_patched(ir::Program int8, const Asked& asked, const Patch& patch) {
-  passes::patch(int8, ops::table(), patch.stage, patch.rows, patch.columns);
+  passes::patch(int8, ops::core(), patch.stage, patch.rows, patch.columns);
   F8_TRY(Compiled result, place(std::move(int8), asked));
   result.patch = patch;
   return result;
@@ -68,7 +68,7 @@ Result<Compiled> compile_for_budget(const ir::Program& int8, const Asked& asked,
     for (int64_t rows : {columns - 1, columns})
       for (const Patch& patch : patches(int8, rows, columns, whole_bytes)) {
         ir::Program p = int8;
-        passes::patch(p, ops::table(), patch.stage, rows, columns);
+        passes::patch(p, ops::core(), patch.stage, rows, columns);
         by_macs.emplace_back(passes::total_macs(p), patch);
       }
   std::ranges::stable_sort(by_macs, {}, [](const auto& entry) { return entry.first; });
@@ -88,7 +88,7 @@ Result<Compiled> compile_for_budget(const ir::Program& int8, const Asked& asked,
 
 Result<Compiled> compile(ir::Program int8, const target::Target& target, const target::CompileOptions& options) {
   const Asked asked{target, options};
-  passes::copy_constant_outputs(int8, ops::table());
+  passes::copy_constant_outputs(int8, ops::core());
   if (options.patch_rows > 0) return compile_in_tiles(int8, asked);
   F8_TRY(Compiled whole, place(int8, asked));
   if (options.ram_bytes == 0 || whole.plan.arena_bytes <= options.ram_bytes) return whole;

@@ -32,14 +32,14 @@ Result<ir::Program> load(const std::filesystem::path& model, const ModelOptions&
 
 Result<Int8Model> load_int8(const std::filesystem::path& model, const ModelOptions& options) {
   F8_TRY(ir::Program program, load(model, options));
-  passes::Context context{.ops = ops::table(), .input_layout = options.input_layout};
+  passes::Context context{.core = ops::core(), .input_layout = options.input_layout};
   if (program.form == ir::Form::int8) {
     F8_CHECK(ir::verify(program));
     context.macs_as_given = passes::total_macs(program);
   } else {
     F8_CHECK(passes::lower(program, context, options.ends));
   }
-  passes::own_ends(program, ops::table(), options.caller_owns);
+  passes::own_ends(program, ops::core(), options.caller_owns);
   return Int8Model{std::move(program), context.macs_as_given, std::move(context.reports)};
 }
 

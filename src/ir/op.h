@@ -19,21 +19,16 @@ namespace fold8::ir {
 
 // Facts that passes ask for instead of names.
 namespace trait {
-inline constexpr unsigned is_quantize = 1u << 0;    // f32 -> q8
-inline constexpr unsigned is_dequantize = 1u << 1;  // q8 -> f32
-inline constexpr unsigned is_clamp = 1u << 2;       // attrs min, max; y = clamp(x)
+inline constexpr unsigned converts_reals = 1u << 0;  // between f32 and integers: at the program's ends
 inline constexpr unsigned fuses_clamp = 1u << 3;    // attr clamp=[lo,hi] costs nothing
 inline constexpr unsigned shape_only = 1u << 4;     // output is the input's bytes under another shape
 inline constexpr unsigned moves_data = 1u << 5;     // every output element is an input element (or a constant given in
                                                     // reals): commutes with quantization, shares its parameters
-inline constexpr unsigned is_requantize = 1u << 6;  // q8 -> q8 with other parameters, one operand, no arithmetic else
 inline constexpr unsigned shares_parameters = 1u << 8;  // result and operand 0 have one scale and zero point
 inline constexpr unsigned channels_last =
     1u << 9;  // operand 0 and result are [N,C,H,W]; with the attribute layout="nhwc" they
               // are [N,H,W,C], which is what its kernel takes. Weights stay [O,I,H,W]
 inline constexpr unsigned weighted = 1u << 10;    // operands x, weight (output channels on its axis 0), bias or none
-inline constexpr unsigned is_permute = 1u << 11;  // attr dims
-inline constexpr unsigned is_pad = 1u << 12;      // attrs pad=[before,after of each dimension], value
 inline constexpr unsigned channelwise = 1u
                                         << 13;  // channel c of the result sees channel c of each operand alone, and no
                                                 // attribute but "shape" counts channels (last dimension, as laid out)
@@ -41,8 +36,6 @@ inline constexpr unsigned monotone = 1u << 14;  // result elements are the large
                                                 // with quantization like a mover, but is no copy of its operand
 inline constexpr unsigned elementwise = 1u << 7;  // result element i depends on operand elements i only: may overwrite
                                                   // an operand of its own size that nobody reads later
-inline constexpr unsigned is_slice = 1u << 15;    // attrs dim, start, end, step
-inline constexpr unsigned is_cat = 1u << 16;      // attr dim
 }  // namespace trait
 
 // A result that can lie in an operand's bytes, or an operand in a result's: address(result) = address(operand) + delta.

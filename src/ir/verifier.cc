@@ -56,7 +56,7 @@ Complaint types_are_as_inferred(const Program& p, const Node& node) {
 // --- rules from int8 on ---
 
 Complaint no_float_in_the_middle(const Program& p, const Node& node) {
-  if (node.op->has(trait::is_quantize | trait::is_dequantize)) return {};
+  if (node.op->has(trait::converts_reals)) return {};
   for (ValueId id : node.outputs)
     if (p.type(id).elem == Elem::f32) return "computes in float";
   return {};

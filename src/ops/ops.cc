@@ -15,4 +15,16 @@ ir::OpTable table() {
   return kTable;
 }
 
+const ir::CoreOps& core() {
+  static constexpr ir::CoreOps kCore{.quantize = &op_quantize,
+                                     .dequantize = &op_dequantize,
+                                     .requantize = &op_requantize,
+                                     .clamp = &op_clamp,
+                                     .reshape = &op_reshape,
+                                     .permute = &op_permute,
+                                     .slice = &op_slice,
+                                     .cat = &op_cat};
+  return kCore;
+}
+
 }  // namespace fold8::ops

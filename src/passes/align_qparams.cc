@@ -14,8 +14,8 @@ using namespace ir;
 namespace {
 
 // x under the parameters `quant`, by a node of its own before nodes[at].
-Result<ValueId> requantized(Program& p, Context& context, const OpDef& requantize, size_t at, ValueId x,
-                            const Quant& quant) {
+Result<ValueId> requantized(Program& p, Context& context, size_t at, ValueId x, const Quant& quant) {
+  const OpDef& requantize = *context.core.requantize;
   const Node reader = p.nodes[at];
   const ValueId y = p.add_value(p[x].name + ".requantized", {Elem::i8, p.type(x).shape, quant});
   Node node{&requantize, reader.name + ".requantize", {x}, {y}, {}, reader.places};
@@ -32,10 +32,6 @@ Result<ValueId> requantized(Program& p, Context& context, const OpDef& requantiz
 }  // namespace
 
 Result<> align_qparams(Program& p, Context& context) {
-  const OpDef* requantize = nullptr;
-  for (const OpDef* op : context.ops)
-    if (op->has(trait::is_requantize)) requantize = op;
-  require(requantize != nullptr, "the table has a requantize");
   for (size_t i = 0; i < p.nodes.size(); ++i) {
     if (!p.nodes[i].op->has(trait::shares_parameters)) continue;
     const Quant quant = *p.type(p.nodes[i].outputs[0]).quant;
@@ -43,7 +39,7 @@ Result<> align_qparams(Program& p, Context& context) {
     for (ValueId x : operands) {
       const bool still_read = std::ranges::count(p.nodes[i].inputs, x) != 0;  // an operand named twice is rescaled once
       if (x == ValueId::none || !still_read || p.type(x).quant == quant) continue;
-      F8_TRY(const ValueId y, requantized(p, context, *requantize, i, x, quant));
+      F8_TRY(const ValueId y, requantized(p, context, i, x, quant));
       ++i;
       p.nodes[i].inputs.replace(x, y);
     }

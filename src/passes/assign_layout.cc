@@ -51,13 +51,7 @@ bool keeps_order(const Shape& shape, const Dims& dims) {
 
 class Layout {
  public:
-  Layout(Program& p, const Context& context) : p_(p) {
-    for (const OpDef* op : context.ops) {
-      if (op->has(trait::is_permute)) permute_ = op;
-      if (op->has(trait::shape_only)) reshape_ = op;
-    }
-    require(permute_ != nullptr && reshape_ != nullptr, "the table has a permute and a reshape");
-  }
+  Layout(Program& p, const CoreOps& core) : p_(p), core_(core) {}
 
   void wrap_spatial_ops() {
     for (size_t i = 0; i < p_.nodes.size(); ++i) {
@@ -82,7 +76,7 @@ class Layout {
   // Where input `x` is only ever read channels last, directly or through its quantize, the caller hands it over so.
   void hand_to_caller(ValueId x) {
     const std::vector<Node*> users = p_.users(x);
-    const bool quantized = users.size() == 1 && users[0]->op->has(trait::is_quantize);
+    const bool quantized = users.size() == 1 && users[0]->op == core_.quantize;
     const ValueId read = quantized ? users[0]->outputs[0] : x;
     if (!read_channels_last(read)) return;
     drop_permutes(read);
@@ -94,7 +88,7 @@ class Layout {
     for (size_t count = p_.nodes.size() + 1; p_.nodes.size() < count;) {
       count = p_.nodes.size();
       p_.erase_nodes([&](const Node& node) {
-        return node.op->has(trait::is_permute | trait::shape_only) && !p_.is_needed(node.outputs[0]);
+        return is_move(node) && !p_.is_needed(node.outputs[0]);
       });
     }
   }
@@ -103,7 +97,7 @@ class Layout {
   static const Dims& dims_of(const Node& node) { return node.attrs.integers("dims"); }
 
   Node permute_node(const Node& beside, ValueId x, ValueId y, const Dims& dims) const {
-    Node node{permute_, beside.name + ".permute", {x}, {y}, {}, beside.places};
+    Node node{core_.permute, beside.name + ".permute", {x}, {y}, {}, beside.places};
     node.attrs.set("dims", dims);
     return node;
   }
@@ -128,32 +122,34 @@ class Layout {
     p_.nodes.insert(at + 1, permute_node(p_.nodes[at], fresh, old, dims));
   }
 
+  bool is_move(const Node& node) const { return node.op == core_.permute || node.op == core_.reshape; }
+
   // permute(permute), reshape(reshape), and those of either that change nothing.
   bool simplify(size_t at) {
     Node& node = p_.nodes[at];
-    if (!node.op->has(trait::is_permute | trait::shape_only)) return false;
+    if (!is_move(node)) return false;
     const Shape& from = p_.type(node.inputs[0]).shape;
     const Shape& to = p_.type(node.outputs[0]).shape;
     const Node* above = p_.producer(node.inputs[0]);
-    if (node.op == permute_ && keeps_order(from, dims_of(node))) {
-      node.op = reshape_;
+    if (node.op == core_.permute && keeps_order(from, dims_of(node))) {
+      node.op = core_.reshape;
       node.attrs = {};
       node.attrs.set("shape", to);
       return true;
     }
-    if (node.op == reshape_ && from == to && p_.nodes.is_read(node.outputs[0]) && !p_.is_output(node.outputs[0])) {
+    if (node.op == core_.reshape && from == to && p_.nodes.is_read(node.outputs[0]) && !p_.is_output(node.outputs[0])) {
       p_.replace_uses(node.outputs[0], node.inputs[0]);
       return true;
     }
     if (above == nullptr || above->op != node.op) return false;
-    if (node.op == permute_) node.attrs.set("dims", compose(dims_of(*above), dims_of(node)));
+    if (node.op == core_.permute) node.attrs.set("dims", compose(dims_of(*above), dims_of(node)));
     node.inputs.set(0, above->inputs[0]);
     return true;
   }
 
   const Node* permute_above(ValueId id) const {
     const Node* above = id == ValueId::none ? nullptr : std::as_const(p_).producer(id);
-    return above != nullptr && above->op == permute_ ? above : nullptr;
+    return above != nullptr && above->op == core_.permute ? above : nullptr;
   }
 
   // The permutation to sink through nodes[at]: that of most activation operands. A tie counts when it leads back from
@@ -183,8 +179,7 @@ class Layout {
 
   // op(permute(x)) = permute(op'(x))
   bool sink(size_t at) {
-    if (p_.nodes[at].op->has(trait::is_permute | trait::shape_only | trait::channels_last) ||
-        p_.nodes[at].outputs.size() != 1)
+    if (is_move(p_.nodes[at]) || p_.nodes[at].op->has(trait::channels_last) || p_.nodes[at].outputs.size() != 1)
       return false;
     const auto dims = sinking(p_.nodes[at]);
     if (!dims) return false;
@@ -217,7 +212,7 @@ class Layout {
   // reshape(permute(x)) = permute(reshape'(x)) where the reshape only adds or drops dimensions of size 1, as a conv1d
   // has it.
   bool sink_through_view(size_t at) {
-    if (p_.nodes[at].op != reshape_) return false;
+    if (p_.nodes[at].op != core_.reshape) return false;
     const Node* above = permute_above(p_.nodes[at].inputs[0]);
     if (above == nullptr) return false;
     const Shape from = p_.type(above->outputs[0]).shape;
@@ -250,7 +245,7 @@ class Layout {
     Node& node = p_.nodes[at];
     if (node.op->reorder_features == nullptr) return false;
     const Node* reshape = p_.producer(node.inputs[0]);
-    if (reshape == nullptr || reshape->op != reshape_) return false;
+    if (reshape == nullptr || reshape->op != core_.reshape) return false;
     const Node* permute = permute_above(reshape->inputs[0]);
     if (permute == nullptr) return false;
     const Shape& flat = p_.type(node.inputs[0]).shape;
@@ -291,26 +286,25 @@ class Layout {
   bool read_channels_last(ValueId id) {
     const std::vector<Node*> users = p_.users(id);
     return !users.empty() && !p_.is_output(id) && std::ranges::all_of(users, [&](const Node* user) {
-      return user->op == permute_ && dims_of(*user) == kToChannelsLast;
+      return user->op == core_.permute && dims_of(*user) == kToChannelsLast;
     });
   }
 
   // `id` takes the channels-last shape; its permutes go.
   void drop_permutes(ValueId id) {
     for (Node* user : p_.users(id)) p_.replace_uses(user->outputs[0], id);
-    p_.erase_nodes([&](const Node& node) { return node.op == permute_ && node.inputs[0] == id; });
+    p_.erase_nodes([&](const Node& node) { return node.op == core_.permute && node.inputs[0] == id; });
     p_[id].type.shape = permuted(p_[id].type.shape, kToChannelsLast);
   }
 
   Program& p_;
-  const OpDef* permute_ = nullptr;
-  const OpDef* reshape_ = nullptr;
+  const CoreOps& core_;
 };
 
 }  // namespace
 
 Result<> assign_layout(Program& p, Context& context) {
-  Layout layout(p, context);
+  Layout layout(p, context.core);
   layout.wrap_spatial_ops();
   layout.settle();
   if (context.input_layout == InputLayout::nhwc)

@@ -11,11 +11,11 @@ namespace {
 
 using namespace ir;
 
-Result<> drop_quantize(Program& p, size_t i) {
+Result<> drop_quantize(Program& p, const CoreOps& core, size_t i) {
   const ValueId input = p.inputs[i];
   ValueId q = ValueId::none;
   for (const Node* user : p.users(input)) {
-    if (!user->op->has(trait::is_quantize) || q != ValueId::none || user->attrs.has("clamp"))
+    if (user->op != core.quantize || q != ValueId::none || user->attrs.has("clamp"))
       return error(
                  "F8-0306",
                  fmt::format("input %{} cannot be int8: it is quantized in more than one way, or not over all of int8",
@@ -32,15 +32,16 @@ Result<> drop_quantize(Program& p, size_t i) {
 
 }  // namespace
 
-Result<> drop_float_ends(Program& p, Context&) {
+Result<> drop_float_ends(Program& p, Context& context) {
+  const CoreOps& core = context.core;
   for (size_t i = 0; i < p.inputs.size(); ++i)
-    if (p.type(p.inputs[i]).elem == Elem::f32) F8_CHECK(drop_quantize(p, i));
+    if (p.type(p.inputs[i]).elem == Elem::f32) F8_CHECK(drop_quantize(p, core, i));
   for (size_t i = 0; i < p.outputs.size(); ++i)
-    if (const Node* end = p.producer(p.outputs[i]); end != nullptr && end->op->has(trait::is_dequantize))
+    if (const Node* end = p.producer(p.outputs[i]); end != nullptr && end->op == core.dequantize)
       p.outputs.set(i, end->inputs[0]);
   p.erase_nodes([&](const Node& node) {
-    return (node.op->has(trait::is_quantize) && p.is_input(node.outputs[0])) ||
-           (node.op->has(trait::is_dequantize) && !p.is_output(node.outputs[0]));
+    return (node.op == core.quantize && p.is_input(node.outputs[0])) ||
+           (node.op == core.dequantize && !p.is_output(node.outputs[0]));
   });
   return ok;
 }

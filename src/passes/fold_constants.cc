@@ -47,9 +47,9 @@ std::optional<int> moved_axis(const Program& p, const Node& mover, int axis) {
 }
 
 // node = move(dequantize(constant)): moves the constant and leaves a dequantize in the mover's place.
-bool sink_into_constant(Program& p, Node& mover) {
+bool sink_into_constant(Program& p, const CoreOps& core, Node& mover) {
   const Node* dequantize = p.producer(mover.inputs[0]);
-  if (dequantize == nullptr || !dequantize->op->has(trait::is_dequantize) || !p[dequantize->inputs[0]].is_constant())
+  if (dequantize == nullptr || dequantize->op != core.dequantize || !p[dequantize->inputs[0]].is_constant())
     return false;
   const Value source = p[dequantize->inputs[0]];
   Quant quant = *source.type.quant;
@@ -71,16 +71,16 @@ bool sink_into_constant(Program& p, Node& mover) {
 
 }  // namespace
 
-Result<> fold_constants(Program& p, Context&) {
+Result<> fold_constants(Program& p, Context& context) {
   for (Node& node : p.nodes) {
     const bool mover = node.op->has(trait::moves_data) && node.outputs.size() == 1;
-    if (!mover && !node.op->has(trait::is_quantize)) continue;
+    if (!mover && node.op != context.core.quantize) continue;
     const bool constant =
         std::ranges::all_of(node.inputs, [&](ValueId id) { return id != ValueId::none && p[id].is_constant(); });
     if (constant) {
       p[node.outputs[0]].constant = evaluate(p, node);
     } else if (mover && node.inputs.size() == 1) {
-      sink_into_constant(p, node);
+      sink_into_constant(p, context.core, node);
     }
   }
   p.erase_nodes([&](const Node& node) { return p[node.outputs[0]].is_constant(); });

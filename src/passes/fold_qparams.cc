@@ -15,26 +15,20 @@ namespace {
 
 using namespace ir;
 
-bool is_end(const Node& node) { return node.op->has(trait::is_quantize | trait::is_dequantize); }
-
 class Folder {
  public:
-  Folder(Program& p, Context& context) : p_(p) {
-    for (const OpDef* op : context.ops)
-      if (op->has(trait::is_requantize)) requantize_ = op;
-    require(requantize_ != nullptr, "the table has a requantize");
-  }
+  Folder(Program& p, const CoreOps& core) : p_(p), core_(core) {}
 
   Result<> run() {
     merge_equal_quantizes();
     fold_bare_pairs();
     for (Node& node : p_.nodes)
-      if (!is_end(node)) fold_operands(node);
+      if (!node.op->has(trait::converts_reals)) fold_operands(node);
     for (Node& node : p_.nodes)
-      if (!is_end(node)) fold_results(node);
+      if (!node.op->has(trait::converts_reals)) fold_results(node);
     if (!errors_.empty()) return errors_;
     p_.erase_nodes(
-        [&](const Node& node) { return node.op->has(trait::is_quantize) && (folded_.contains(node.outputs[0]) || !live(node)); });
+        [&](const Node& node) { return is_quantize(node) && (folded_.contains(node.outputs[0]) || !live(node)); });
     p_.form = Form::int8;
     for (Node& node : p_.nodes) integerize_bounds(node);
     for (Node& node : p_.nodes)
@@ -48,10 +42,10 @@ class Folder {
   // One value quantized twice alike is quantized once.
   void merge_equal_quantizes() {
     for (Node& node : p_.nodes) {
-      if (!node.op->has(trait::is_quantize)) continue;
+      if (!is_quantize(node)) continue;
       for (Node* other : p_.users(node.inputs[0])) {
         if (other == &node) break;
-        if (!other->op->has(trait::is_quantize) || p_.type(other->outputs[0]) != p_.type(node.outputs[0]) ||
+        if (!is_quantize(*other) || p_.type(other->outputs[0]) != p_.type(node.outputs[0]) ||
             other->attrs != node.attrs)
           continue;
         p_.replace_uses(node.outputs[0], other->outputs[0]);
@@ -63,15 +57,15 @@ class Folder {
   // quantize(dequantize(x)): a requantize, or x itself under the same parameters.
   void fold_bare_pairs() {
     for (Node& node : p_.nodes) {
-      if (!node.op->has(trait::is_quantize)) continue;
+      if (!is_quantize(node)) continue;
       const Node* source = p_.producer(node.inputs[0]);
-      if (source == nullptr || !source->op->has(trait::is_dequantize)) continue;
+      if (source == nullptr || source->op != core_.dequantize) continue;
       const ValueId x = source->inputs[0];
       if (p_.type(x) == p_.type(node.outputs[0])) {
         p_.replace_uses(node.outputs[0], x);
         dead_.insert(node.outputs[0]);
       } else {
-        node.op = requantize_;
+        node.op = core_.requantize;
         node.inputs = {x};
       }
     }
@@ -83,7 +77,7 @@ class Folder {
       const ValueId id = node.inputs[i];
       if (id == ValueId::none || p_[id].is_constant() || p_.type(id).elem != Elem::f32) continue;
       const Node* source = p_.producer(id);
-      if (source != nullptr && source->op->has(trait::is_dequantize)) {
+      if (source != nullptr && source->op == core_.dequantize) {
         node.inputs.set(i, source->inputs[0]);
       } else if (source == nullptr) {
         complain(node, fmt::format("operand %{} is a float input of the model and is not quantized", p_[id].name));
@@ -97,7 +91,7 @@ class Folder {
       if (p_.type(id).elem != Elem::f32) continue;
       Node* quantize = nullptr;
       for (Node* user : p_.users(id)) {
-        if (!user->op->has(trait::is_quantize))
+        if (!is_quantize(*user))
           return complain(node, fmt::format("result %{} is read in float by {}", p_[id].name, user->op->name));
         if (quantize != nullptr && live(*user))
           return complain(node, fmt::format("result %{} is quantized under different scales", p_[id].name));
@@ -123,6 +117,8 @@ class Folder {
     node.attrs.set("clamp", std::vector<int64_t>{lo, hi});
   }
 
+  bool is_quantize(const Node& node) const { return node.op == core_.quantize; }
+
   bool live(const Node& quantize) const { return p_.is_needed(quantize.outputs[0]); }
 
   void complain(const Node& node, std::string what) {
@@ -134,7 +130,7 @@ class Folder {
   void append(Diags diags) { errors_.insert(errors_.end(), diags.begin(), diags.end()); }
 
   Program& p_;
-  const OpDef* requantize_ = nullptr;
+  const CoreOps& core_;
   std::set<ValueId> folded_;
   std::set<ValueId> dead_;
   Diags errors_;
@@ -142,6 +138,6 @@ class Folder {
 
 }  // namespace
 
-Result<> fold_qparams(Program& p, Context& context) { return Folder(p, context).run(); }
+Result<> fold_qparams(Program& p, Context& context) { return Folder(p, context.core).run(); }
 
 }  // namespace fold8::passes

@@ -31,25 +31,25 @@ void tighten_integers(Node& op, const Node& clamp) {
 }
 
 // The op that can clamp in place of `clamp`, null if none.
-Node* clamping_op(Program& p, const Node& clamp) {
+Node* clamping_op(Program& p, const CoreOps& core, const Node& clamp) {
   const Node* reader = &clamp;
   for (;;) {
     const ValueId x = reader->inputs[0];
     Node* op = p.producer(x);
     if (op == nullptr || p.sole_user(x) != reader) return nullptr;
     if (op->op->has(trait::fuses_clamp)) return op;
-    if (!op->op->has(trait::shape_only | trait::is_permute)) return nullptr;
+    if (op->op != core.reshape && op->op != core.permute) return nullptr;
     reader = op;
   }
 }
 
 }  // namespace
 
-Result<> fuse_clamp(Program& p, Context&) {
+Result<> fuse_clamp(Program& p, Context& context) {
   std::set<ValueId> absorbed;
   for (Node& clamp : p.nodes) {
-    if (!clamp.op->has(trait::is_clamp)) continue;
-    Node* op = clamping_op(p, clamp);
+    if (clamp.op != context.core.clamp) continue;
+    Node* op = clamping_op(p, context.core, clamp);
     if (op == nullptr) continue;
     p.form == Form::torch ? tighten_reals(*op, clamp) : tighten_integers(*op, clamp);
     op->places.insert(op->places.end(), clamp.places.begin(), clamp.places.end());
@@ -59,7 +59,7 @@ Result<> fuse_clamp(Program& p, Context&) {
     absorbed.insert(x);
   }
   p.erase_nodes([&](const Node& node) {
-    return node.op->has(trait::is_clamp) && absorbed.contains(node.outputs[0]);
+    return node.op == context.core.clamp && absorbed.contains(node.outputs[0]);
   });
   return ok;
 }

@@ -26,7 +26,7 @@ std::vector<int8_t> apply(const Node& node, const Quant& from, const Quant& to, 
 
 bool merge(Program& p, Node& second) {
   const Node* first = p.producer(second.inputs[0]);
-  if (first == nullptr || !first->op->has(trait::is_requantize) || p.sole_user(second.inputs[0]) == nullptr)
+  if (first == nullptr || first->op != second.op || p.sole_user(second.inputs[0]) == nullptr)
     return false;
   const Quant& from = *p.type(first->inputs[0]).quant;
   const Quant& middle = *p.type(second.inputs[0]).quant;
@@ -44,7 +44,7 @@ bool merge(Program& p, Node& second) {
 
 Result<> merge_requantizes(Program& p, Context& context) {
   for (Node& node : p.nodes)
-    if (node.op->has(trait::is_requantize)) merge(p, node);
+    if (node.op == context.core.requantize) merge(p, node);
   return drop_dead(p, context);
 }
 

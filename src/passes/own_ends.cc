@@ -10,11 +10,11 @@ namespace {
 using namespace ir;
 
 // Makes output i a value of its own, with the bytes of the one it was.
-void copy_output(Program& program, OpTable ops, size_t i) {
+void copy_output(Program& program, const CoreOps& core, size_t i) {
   const ValueId id = program.outputs[i];
   const ValueId result = program.add_value(program[id].name + ".copy", program.type(id));
   Node copy;
-  copy.op = *std::ranges::find_if(ops, [](const OpDef* op) { return op->has(trait::shape_only); });
+  copy.op = core.reshape;
   copy.name = program[result].name;
   copy.inputs = {id};
   copy.outputs = {result};
@@ -31,14 +31,14 @@ bool is_shared(const Program& program, size_t i) {
 
 }  // namespace
 
-void copy_constant_outputs(Program& program, OpTable ops) {
+void copy_constant_outputs(Program& program, const CoreOps& core) {
   for (size_t i = 0; i < program.outputs.size(); ++i)
-    if (program[program.outputs[i]].is_constant()) copy_output(program, ops, i);
+    if (program[program.outputs[i]].is_constant()) copy_output(program, core, i);
 }
 
-void own_ends(Program& program, OpTable ops, const CallerOwns& owns) {
+void own_ends(Program& program, const CoreOps& core, const CallerOwns& owns) {
   for (size_t i = 0; i < program.outputs.size() && owns.outputs; ++i) {
-    if (is_shared(program, i) || program[program.outputs[i]].is_constant()) copy_output(program, ops, i);
+    if (is_shared(program, i) || program[program.outputs[i]].is_constant()) copy_output(program, core, i);
     program[program.outputs[i]].buffer = Buffer::caller;
   }
   for (ValueId id : program.inputs)

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "ir/op.h"
+#include "ir/core_ops.h"
 #include "ir/program.h"
 #include "target/options.h"
 #include "target/target.h"
@@ -15,7 +15,7 @@ enum class InputLayout { nhwc, nchw };
 
 // What a pass may ask for beside the program, and where it reports what it did that a user should know.
 struct Context {
-  ir::OpTable ops;
+  ir::CoreOps core = {};
   InputLayout input_layout = InputLayout::nhwc;
   int64_t macs_as_given = 0;                                                  // before any channel was dropped
   Diags reports = {};                                                         // severity note or warning
@@ -52,10 +52,10 @@ struct CallerOwns {
 };
 
 // int8 form: an output that is a constant becomes a copy, as the caller looks for it in RAM.
-void copy_constant_outputs(ir::Program& program, ir::OpTable ops);
+void copy_constant_outputs(ir::Program& program, const ir::CoreOps& core);
 
 // int8 form: gives ends their buffers (Value::buffer); an output that is also another end becomes a copy.
-void own_ends(ir::Program& program, ir::OpTable ops, const CallerOwns& owns);
+void own_ends(ir::Program& program, const ir::CoreOps& core, const CallerOwns& owns);
 
 // Nodes [first, end) of a program in int8 form: from one image to one image.
 struct Stage {
@@ -68,7 +68,7 @@ std::vector<Stage> patchable_stages(const ir::Program& program);
 
 // int8 form: computes a stage's result in rows x columns tiles, one after the other, each from what it needs of the
 // stage's input. Numbers stay the same; what neighbouring tiles both need is computed twice.
-void patch(ir::Program& program, ir::OpTable ops, const Stage& stage, int64_t rows, int64_t columns);
+void patch(ir::Program& program, const ir::CoreOps& core, const Stage& stage, int64_t rows, int64_t columns);
 
 // Multiplications of an int8 by an int8 weight in one inference.
 int64_t total_macs(const ir::Program& program);

@@ -76,14 +76,9 @@ std::set<ValueId> values_out(const Program& p, size_t first, size_t end) {
   return left;
 }
 
-const OpDef* op_with(OpTable ops, unsigned trait_bit) {
-  return *std::ranges::find_if(ops, [&](const OpDef* op) { return op->has(trait_bit); });
-}
-
 class Patcher {
  public:
-  Patcher(Program& p, OpTable ops, const Stage& stage)
-      : p_(p), slice_(op_with(ops, trait::is_slice)), cat_(op_with(ops, trait::is_cat)), stage_(stage) {
+  Patcher(Program& p, const CoreOps& core, const Stage& stage) : p_(p), core_(core), stage_(stage) {
     for (size_t i = stage.first; i < stage.end; ++i) nodes_.push_back(p.nodes[i]);
   }
 
@@ -190,7 +185,7 @@ class Patcher {
     for (size_t a : {0u, 1u}) {
       if (x.box[a] == box[a]) continue;
       Node node;
-      node.op = slice_;
+      node.op = core_.slice;
       node.name = p_[x.value].name + ".cut";
       node.inputs = {x.value};
       node.attrs.set("dim", static_cast<int64_t>(a + 1));
@@ -213,7 +208,7 @@ class Patcher {
         box[a].end = a + 1 == dim ? box[a].end + size : size;
       }
     Node node;
-    node.op = cat_;
+    node.op = core_.cat;
     node.name = p_[nodes_.back().outputs[0]].name;
     node.inputs = parts;
     node.attrs.set("dim", static_cast<int64_t>(dim));
@@ -232,8 +227,7 @@ class Patcher {
   }
 
   Program& p_;
-  const OpDef* slice_;
-  const OpDef* cat_;
+  const CoreOps& core_;
   Stage stage_;
   std::vector<Node> nodes_;  // of the stage
   std::vector<Node> made_;
@@ -254,11 +248,11 @@ std::vector<Stage> patchable_stages(const Program& p) {
   return stages;
 }
 
-void patch(Program& program, OpTable ops, const Stage& stage, int64_t rows, int64_t columns) {
+void patch(Program& program, const CoreOps& core, const Stage& stage, int64_t rows, int64_t columns) {
   const Shape& image = program.type(program.nodes[stage.end - 1].outputs[0]).shape;
   rows = std::min(rows, image[1]);
   columns = std::min(columns, image[2]);
-  if (rows > 1 || columns > 1) Patcher(program, ops, stage).run(rows, columns);
+  if (rows > 1 || columns > 1) Patcher(program, core, stage).run(rows, columns);
 }
 
 }  // namespace fold8::passes

@@ -19,17 +19,11 @@ using namespace ir;
 
 constexpr unsigned kMovers = trait::moves_data | trait::monotone;
 
-const OpDef& op_with(const Context& context, unsigned trait_bit) {
-  for (const OpDef* op : context.ops)
-    if (op->has(trait_bit)) return *op;
-  throw CompilerBug("the table has an op with every trait that passes insert");
-}
-
 // The type that every reader of `id` quantizes it to; nullopt if one does not, or they differ.
-std::optional<Type> common_quantization(Program& p, ValueId id) {
+std::optional<Type> common_quantization(Program& p, const CoreOps& core, ValueId id) {
   std::optional<Type> common;
   for (const Node* user : p.users(id)) {
-    if (!user->op->has(trait::is_quantize)) return std::nullopt;
+    if (user->op != core.quantize) return std::nullopt;
     const Type& type = p.type(user->outputs[0]);
     if (common && *common != type) return std::nullopt;
     common = type;
@@ -39,11 +33,7 @@ std::optional<Type> common_quantization(Program& p, ValueId id) {
 
 class Spreader {
  public:
-  Spreader(Program& p, Context& context)
-      : p_(p),
-        context_(context),
-        quantize_(op_with(context, trait::is_quantize)),
-        dequantize_(op_with(context, trait::is_dequantize)) {}
+  Spreader(Program& p, Context& context) : p_(p), context_(context) {}
 
   void fix_results() {
     for (size_t i = 0; i < p_.nodes.size(); ++i) {
@@ -68,7 +58,7 @@ class Spreader {
       if (!quant) continue;
       const ValueId y = mover.outputs[0];
       if (!p_.is_needed(y)) continue;
-      if (common_quantization(p_, y)) continue;
+      if (common_quantization(p_, context_.core, y)) continue;
       insert_pair(i + 1, y, *quant, mover);
     }
   }
@@ -77,7 +67,7 @@ class Spreader {
     for (size_t i = p_.nodes.size(); i-- > 0;) {
       const Node mover = p_.nodes[i];
       if (!mover.op->has(kMovers) || mover.outputs.size() != 1) continue;
-      const auto type = common_quantization(p_, mover.outputs[0]);
+      const auto type = common_quantization(p_, context_.core, mover.outputs[0]);
       if (!type) continue;
       for (ValueId x : std::set<ValueId>(mover.inputs.begin(), mover.inputs.end()))
         if (p_.type(x).elem == Elem::f32 && !p_[x].is_constant() && quant_of(x) == nullptr &&
@@ -90,7 +80,7 @@ class Spreader {
   // Scale and zero point of the integers that `id` is the dequantize of; null if it is not one.
   const Quant* quant_of(ValueId id) {
     const Node* source = p_.producer(id);
-    return source != nullptr && source->op->has(trait::is_dequantize) ? &*p_.type(source->inputs[0]).quant : nullptr;
+    return source != nullptr && source->op == context_.core.dequantize ? &*p_.type(source->inputs[0]).quant : nullptr;
   }
 
   // Whether `id` goes to the caller, as it is or moved, and nowhere else.
@@ -135,14 +125,12 @@ class Spreader {
     const ValueId q = p_.add_value(name + ".q", {Elem::i8, shape, quant});
     const ValueId dq = p_.add_value(name + ".dq", f32(shape));
     p_.replace_uses(value, dq);
-    p_.nodes.insert(at, Node{&quantize_, name + ".q", {value}, {q}, {}, mover.places});
-    p_.nodes.insert(at + 1, Node{&dequantize_, name + ".dq", {q}, {dq}, {}, mover.places});
+    p_.nodes.insert(at, Node{context_.core.quantize, name + ".q", {value}, {q}, {}, mover.places});
+    p_.nodes.insert(at + 1, Node{context_.core.dequantize, name + ".dq", {q}, {dq}, {}, mover.places});
   }
 
   Program& p_;
   Context& context_;
-  const OpDef& quantize_;
-  const OpDef& dequantize_;
 };
 
 }  // namespace

@@ -52,7 +52,7 @@ void patch_up_to(Program& p, const std::string& tiles, const std::string& last) 
   std::istringstream(tiles) >> rows >> cross >> columns;
   for (const passes::Stage& stage : passes::patchable_stages(p))
     if (cross == 'x' && p.nodes[stage.end - 1].name == last)
-      return passes::patch(p, ops::table(), stage, rows, columns);
+      return passes::patch(p, ops::core(), stage, rows, columns);
   throw Failure{fmt::format("there is no stage that ends with '{}' for '{}'", last, tiles)};
 }
 
@@ -65,9 +65,9 @@ Result<> run_pass(const Case& test, Program& p, passes::Context& context) {
   const auto says = [&](const char* word) { return std::ranges::count(rest, word) != 0; };
   if (const auto found = kPasses.find(name); found != kPasses.end() && rest.empty()) return found->second(p, context);
   if (name == "copy_constant_outputs") {
-    passes::copy_constant_outputs(p, ops::table());
+    passes::copy_constant_outputs(p, ops::core());
   } else if (name == "own_ends") {
-    passes::own_ends(p, ops::table(), {says("inputs"), says("outputs"), says("consume")});
+    passes::own_ends(p, ops::core(), {says("inputs"), says("outputs"), says("consume")});
   } else if (name == "patch" && rest.size() == 2) {
     patch_up_to(p, rest[0], rest[1]);
   } else {
@@ -228,9 +228,7 @@ void check_diags(const std::vector<std::string>& texts, Diags diags, const char*
 Program parsed(const Case& test) { return expect(parse(test.program, ops::table()), "parse"); }
 
 passes::Context context_of_ops() {
-  passes::Context context;
-  context.ops = ops::table();
-  return context;
+  return {.core = ops::core()};
 }
 
 // The int8 form of `p`, with the ends the case asks for.

@@ -190,7 +190,7 @@ int run(const Arguments& arguments) {
   Suite suite = read_suite(arguments.paths);
   if (arguments.caller_owns)
     for (size_t i = 0; i < suite.prepared.size(); ++i)
-      passes::own_ends(suite.prepared[i].program, ops::table(), {true, true, i % 2 != 0});
+      passes::own_ends(suite.prepared[i].program, ops::core(), {true, true, i % 2 != 0});
   const Boards boards = find_boards();
   if (arguments.planted) return run_planted(suite, boards);
   if (!boards.installed) std::printf("the boards are left out:\n%s", boards.why_not.c_str());

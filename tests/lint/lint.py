@@ -162,7 +162,7 @@ def every_op_has_its_folder(tree):
 
 
 def stages_name_no_op(tree):
-    """no stage mentions an op, as a string, as op_<name>, or as an aten name; attributes may have an op's name"""
+    """no stage mentions an op, as a string, as op_<name>, or as an aten name, but for CoreOps; attributes may have its name"""
     attribute = r"attrs\.(?:set|erase|find|has|integers?|number|text)\(\s*$"
     words = "|".join(ops(tree))
     mention = re.compile(rf'"(?:{words})"|\bop_(?:{words})\b|"torch\.ops\.aten\.(?!_assert|sym_constrain)[^"]*"')
@@ -172,6 +172,19 @@ def stages_name_no_op(tree):
             for found in mention.finditer(line):
                 if not re.search(attribute, line[:found.start()]):
                     yield name, number, f"a stage names {found[0]}"
+
+
+def core_ops_are_ops(tree):
+    """the ops that stages may ask for, members of CoreOps in src/ir/core_ops.h, are rows of ops.list that a stage uses"""
+    page = "src/ir/core_ops.h"
+    stages = "|".join(set(rooms(tree)) - NOT_STAGES)
+    used = {op for _, text in tree.code(rf"src/({stages})/.*") for op in re.findall(r"\bcore_?\.(\w+)", text)}
+    for number, line in lines(without_comments(tree.files.get(page, ""))):
+        for op in re.findall(r"const OpDef\* (\w+)", line):
+            if op not in ops(tree):
+                yield page, number, f"{op} is no op"
+            elif op not in used:
+                yield page, number, f"no stage asks for {op}"
 
 
 def isas_are_named_in_their_folders(tree):
@@ -291,7 +304,7 @@ def links_lead_somewhere(tree):
 
 RULES = (
     rooms_follow_their_arrows, device_headers_stay_on_the_device, ops_do_not_know_each_other, every_op_has_its_folder,
-    stages_name_no_op, isas_are_named_in_their_folders, isa_macros_stay_in_isa, device_includes_little,
+    stages_name_no_op, core_ops_are_ops, isas_are_named_in_their_folders, isa_macros_stay_in_isa, device_includes_little,
     device_needs_no_runtime, diagnostics_are_documented, readme_lists_every_op, sections_exist, nothing_tells_of_a_machine, links_lead_somewhere,
 )
 
@@ -308,6 +321,8 @@ PLANTED = (
     (stages_name_no_op, {"src/passes/planted.cc": 'bool f(const Node& n) { return n.op->name == "linear"; }\n'}),
     (stages_name_no_op, {"src/plan/planted.cc": "const auto* x = &ops::op_reshape;\n"}),
     (stages_name_no_op, {"src/pt2/planted.cc": 'if (target == "torch.ops.aten.relu.default") return;\n'}),
+    (core_ops_are_ops, {"src/ir/core_ops.h": "struct CoreOps {\n  const OpDef* planted = nullptr;\n};\n"}),
+    (core_ops_are_ops, {"src/ir/core_ops.h": "struct CoreOps {\n  const OpDef* linear = nullptr;\n};\n"}),
     (isas_are_named_in_their_folders, {"src/emit/planted.cc": 'if (target.isa == "mve") return;\n'}),
     (isas_are_named_in_their_folders, {"device/core/planted.h": "struct Dsp;\n"}),
     (isa_macros_stay_in_isa, {"src/ops/linear/planted.kernel.h": "#if defined(__ARM_FEATURE_MVE)\n#endif\n"}),

@@ -61,7 +61,7 @@ T expect(Result<T> result) {
 Network load(const Fixture& fixture) {
   Network network;
   network.compiled = expect(driver::load(fixture.archive, {}));
-  passes::Context context{.ops = ops::table()};
+  passes::Context context{.core = ops::core()};
   context.after_pass = [&](std::string_view pass, const Program& p) {
     if (pass == "drop_float_ends") network.as_exported = p;
   };

@@ -67,7 +67,7 @@ std::string pass_failure(const std::string& text) {
     if (const auto what = f8::difference(run(p, inputs), wanted)) failure = after + ": " + *what;
     if (const auto what = f8::round_trip(p); what && failure.empty()) failure = after + ": " + *what;
   };
-  passes::Context context{.ops = ops::table(), .input_layout = passes::InputLayout::nchw, .after_pass = compare};
+  passes::Context context{.core = ops::core(), .input_layout = passes::InputLayout::nchw, .after_pass = compare};
   const auto lowered = passes::lower(*program, context, passes::Ends::float32);
   if (!lowered) return format(lowered.errors());
   for (const target::Target& target : isas()) {
@@ -83,8 +83,8 @@ std::string ends_failure(const std::string& text) {
   auto as_exported = parse(text, ops::table());
   if (!as_exported) return format(as_exported.errors());
   Program as_compiled = *as_exported;
-  passes::Context nchw{.ops = ops::table(), .input_layout = passes::InputLayout::nchw};
-  passes::Context nhwc{.ops = ops::table()};
+  passes::Context nchw{.core = ops::core(), .input_layout = passes::InputLayout::nchw};
+  passes::Context nhwc{.core = ops::core()};
   if (auto done = passes::lower(*as_exported, nchw, passes::Ends::float32); !done) return format(done.errors());
   if (auto done = passes::lower(as_compiled, nhwc, passes::Ends::int8); !done) return format(done.errors());
   const Program& wanted = *as_exported;
@@ -114,10 +114,10 @@ TEST(RandomPrograms, NorDoOtherEnds) { expect_none(ends_failure, 1000); }
 
 // Some programs with ends in buffers of their own, some with their first stage in tiles: the same numbers.
 void vary(Program& p, uint64_t seed) {
-  passes::own_ends(p, ops::table(), {seed % 2 != 0, seed % 3 != 0, seed % 4 == 1});
+  passes::own_ends(p, ops::core(), {seed % 2 != 0, seed % 3 != 0, seed % 4 == 1});
   const std::vector<passes::Stage> stages = passes::patchable_stages(p);
   if (seed % 3 != 1 && !stages.empty())
-    passes::patch(p, ops::table(), stages[seed % stages.size()], 1 + static_cast<int64_t>(seed % 3), 2);
+    passes::patch(p, ops::core(), stages[seed % stages.size()], 1 + static_cast<int64_t>(seed % 3), 2);
 }
 
 // As the command line compiles them: int8 ends, images channels last.

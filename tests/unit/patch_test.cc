@@ -109,7 +109,7 @@ TEST(Patch, EverySplitOfEveryStageIsTheWhole) {
       for (int64_t rows = 1; rows <= image[1]; ++rows)
         for (int64_t columns = 1; columns <= image[2]; ++columns) {
           Program p = network.program;
-          patch(p, ops::table(), stage, rows, columns);
+          patch(p, ops::core(), stage, rows, columns);
           ++splits;
           const auto sound = ir::verify(p);
           ASSERT_TRUE(sound) << format(sound.errors()) << ir::print(p);
@@ -127,7 +127,7 @@ TEST(Patch, AWrongTileIsNoticed) {
   for (const Network& network : networks()) {
     const auto want = results(network.program, network.program);
     Program p = network.program;
-    patch(p, ops::table(), patchable_stages(p).back(), 2, 2);
+    patch(p, ops::core(), patchable_stages(p).back(), 2, 2);
     int noticed = 0;
     for (Node& node : p.nodes) {
       if (node.op->windows == nullptr) continue;
@@ -154,7 +154,7 @@ TEST(Patch, KeepsTheEndsAndThePlaces) {
   Place place;
   place.source_line = 7;
   p.nodes[0].places = {place};
-  patch(p, ops::table(), patchable_stages(p).back(), 3, 2);
+  patch(p, ops::core(), patchable_stages(p).back(), 3, 2);
   EXPECT_EQ(p[p.outputs[0]].name, name);
   EXPECT_EQ(p[p.outputs[0]].buffer, ir::Buffer::caller);
   EXPECT_EQ(std::ranges::count_if(p.nodes, [](const Node& n) { return n.place().source_line == 7; }), 6);
@@ -168,7 +168,7 @@ TEST(Patch, CostsWhatTheHaloHas) {
                          conv("%2", "%1", "%b", "dilation=[1,1] groups=1 pad=[1,1,1,1] stride=[1,1]", "[1,8,8,1]") +
                          "  out %2\n");
   EXPECT_EQ(total_macs(p), 2 * 64 * 9);
-  patch(p, ops::table(), patchable_stages(p).back(), 2, 2);
+  patch(p, ops::core(), patchable_stages(p).back(), 2, 2);
   EXPECT_EQ(total_macs(p), (4 * 5 * 5 + 64) * 9);
 }
 

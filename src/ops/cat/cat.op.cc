@@ -198,7 +198,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_cat = {
     .name = "cat",
-    .traits = trait::moves_data | trait::shares_parameters | trait::is_cat,
+    .traits = trait::moves_data | trait::shares_parameters,
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,

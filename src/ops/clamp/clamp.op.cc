@@ -94,7 +94,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_clamp = {
     .name = "clamp",
-    .traits = trait::is_clamp | trait::elementwise | trait::shares_parameters,
+    .traits = trait::elementwise | trait::shares_parameters,
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,

@@ -22,6 +22,7 @@ namespace fold8::ops {
 using namespace ir;
 using namespace conv;
 extern const OpDef op_conv2d;
+extern const OpDef op_pad;
 
 namespace {
 
@@ -185,7 +186,7 @@ void evaluate_int8(const Evaluation& e) {
 // A pad of the input's zero point in height and width is the convolution's own padding.
 Result<bool> absorb_pad(Program& p, Node& node) {
   const Node* pad = p.producer(node.inputs[0]);
-  if (p.form != Form::int8 || nhwc(node) || pad == nullptr || !pad->op->has(trait::is_pad)) return false;
+  if (p.form != Form::int8 || nhwc(node) || pad == nullptr || pad->op != &op_pad) return false;
   const Ints& sides = pad->attrs.integers("pad");
   const bool spatial = std::all_of(sides.begin(), sides.begin() + 4, [](int64_t n) { return n == 0; }) &&
                        std::all_of(sides.begin() + 4, sides.end(), [](int64_t n) { return n >= 0; });

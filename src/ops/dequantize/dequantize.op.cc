@@ -116,7 +116,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_dequantize = {
     .name = "dequantize",
-    .traits = trait::is_dequantize,
+    .traits = trait::converts_reals,
     .imports = kImports,
     .infer = infer,
     .evaluate = evaluate,

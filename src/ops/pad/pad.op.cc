@@ -232,7 +232,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_pad = {
     .name = "pad",
-    .traits = trait::moves_data | trait::shares_parameters | trait::is_pad,
+    .traits = trait::moves_data | trait::shares_parameters,
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,

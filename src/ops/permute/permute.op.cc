@@ -129,7 +129,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_permute = {
     .name = "permute",
-    .traits = trait::moves_data | trait::shares_parameters | trait::is_permute,
+    .traits = trait::moves_data | trait::shares_parameters,
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,

@@ -86,7 +86,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_quantize = {
     .name = "quantize",
-    .traits = trait::is_quantize,
+    .traits = trait::converts_reals,
     .imports = kImports,
     .infer = infer,
     .evaluate = evaluate,

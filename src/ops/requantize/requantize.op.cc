@@ -91,7 +91,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 extern const OpDef op_requantize;
 constexpr OpDef op_requantize = {
     .name = "requantize",
-    .traits = trait::is_requantize | trait::fuses_clamp | trait::elementwise,
+    .traits = trait::fuses_clamp | trait::elementwise,
     .infer = infer,
     .integerize = integerize,
     .evaluate = evaluate,

@@ -249,7 +249,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_slice = {
     .name = "slice",
-    .traits = trait::moves_data | trait::shares_parameters | trait::is_slice,
+    .traits = trait::moves_data | trait::shares_parameters,
     .imports = kImports,
     .infer = infer,
     .evaluate = evaluate,
