@@ -63,7 +63,7 @@ Complaint no_float_in_the_middle(const Program& p, const Node& node) {
 }
 
 Complaint parameters_are_shared(const Program& p, const Node& node) {
-  if (!node.op->has(trait::shares_parameters)) return {};
+  if (!node.op->quant.shares()) return {};
   for (const auto* ids : {&node.inputs, &node.outputs})
     for (ValueId id : *ids)
       if (id != ValueId::none && p.type(id).quant != p.type(node.inputs[0]).quant)

@@ -7,6 +7,11 @@ namespace {
 
 using namespace ir;
 
+const WeightRule& rule_of(const Node& node) { return *node.op->quant.weights; }
+const Value& weight(const Program& p, const Node& node) { return p[node.inputs[rule_of(node).operand]]; }
+bool has_bias(const Node& node) { return has_input(node, rule_of(node).bias); }
+const Value& bias_of(const Program& p, const Node& node) { return p[node.inputs[rule_of(node).bias]]; }
+
 double weight_scale(const Quant& q, size_t out) { return q.is_per_tensor() ? q.scale() : q.scales[out]; }
 
 // The weights as rows: one for each output channel.
@@ -18,7 +23,7 @@ struct Rows {
 };
 
 Rows weight_rows(const Program& p, const Node& node) {
-  const Value& w = p[node.inputs[1]];
+  const Value& w = weight(p, node);
   const auto outs = static_cast<size_t>(w.type.shape[0]);
   const auto data = w.constant->as<int8_t>();
   return {data, outs, outs == 0 ? 0 : data.size() / outs};
@@ -26,7 +31,7 @@ Rows weight_rows(const Program& p, const Node& node) {
 
 Result<> check_operands(const Program& p, const Node& node) {
   const Value& x = p[node.inputs[0]];
-  const Value& w = p[node.inputs[1]];
+  const Value& w = weight(p, node);
   if (!x.type.is_q8() || !x.type.quant->is_per_tensor())
     return not_integer(p, node, fmt::format("input %{} is not int8 with one scale and zero point", x.name));
   if (!w.is_constant())
@@ -38,11 +43,11 @@ Result<> check_operands(const Program& p, const Node& node) {
     return not_integer(p, node,
                        fmt::format("weight %{} has zero point {}; supported: symmetric weights (zero point 0)", w.name,
                                    w.type.quant->zero));
-  if (w.type.quant->axis > 0)
+  if (!w.type.quant->is_per_tensor() && w.type.quant->axis != rule_of(node).axis)
     return not_integer(
         p, node,
-        fmt::format("weight %{} is quantized along axis {}; supported: per tensor, or per output channel (axis 0)",
-                    w.name, w.type.quant->axis));
+        fmt::format("weight %{} is quantized along axis {}; supported: per tensor, or per output channel (axis {})",
+                    w.name, w.type.quant->axis, rule_of(node).axis));
   return ok;
 }
 
@@ -64,15 +69,15 @@ bool same_scale(double a, double b) { return std::abs(a - b) <= 1e-6 * b; }
 
 // Replaces operand 2 by q32 of scale sx * sw[o]; leaves a bias that already is.
 Result<> integerize_bias(Program& p, Node& node) {
-  if (!has_input(node, 2)) return ok;
-  const Value bias = p[node.inputs[2]];
+  if (!has_bias(node)) return ok;
+  const Value bias = bias_of(p, node);
   const bool known =
       bias.is_constant() && (bias.type.elem == Elem::f32 || (bias.type.elem == Elem::i32 && bias.type.quant));
   if (!known)
     return not_integer(p, node, fmt::format("bias %{} is neither a float nor a quantized int32 constant", bias.name));
 
   const double sx = p.type(node.inputs[0]).quant->scale();
-  const Quant& wq = *p.type(node.inputs[1]).quant;
+  const Quant& wq = *weight(p, node).type.quant;
   Quant target{{}, 0, wq.axis};
   for (double sw : wq.scales) target.scales.push_back(sx * sw);
 
@@ -96,7 +101,7 @@ Result<> integerize_bias(Program& p, Node& node) {
     }
   }
   const Type type{Elem::i32, bias.type.shape, target};
-  node.inputs.set(2, p.add_constant(node.name + ".bias", type, make_tensor(Elem::i32, bias.type.shape, ints)));
+  node.inputs.set(rule_of(node).bias, p.add_constant(node.name + ".bias", type, make_tensor(Elem::i32, bias.type.shape, ints)));
   return ok;
 }
 
@@ -111,7 +116,7 @@ Result<> check_accumulators(const Program& p, const Node& node) {
       sum += w;
       magnitude += std::abs(w);
     }
-    const int64_t bias = has_input(node, 2) ? p[node.inputs[2]].constant->as<int32_t>()[o] : 0;
+    const int64_t bias = has_bias(node) ? bias_of(p, node).constant->as<int32_t>()[o] : 0;
     if (std::abs(bias - zero * sum) + 128 * magnitude > INT32_MAX)
       return not_integer(
           p, node,
@@ -124,7 +129,7 @@ Result<> check_accumulators(const Program& p, const Node& node) {
 Result<> check_scales(const Program& p, const Node& node) {
   const double sx = p.type(node.inputs[0]).quant->scale();
   const double sy = p.type(node.outputs[0]).quant->scale();
-  for (double sw : p.type(node.inputs[1]).quant->scales)
+  for (double sw : weight(p, node).type.quant->scales)
     if (!quant::make_rescale(sx * sw / sy))
       return not_integer(p, node,
                          fmt::format("input scale {} * weight scale {} / output scale {} is not below 2^{}", sx, sw, sy,
@@ -146,7 +151,7 @@ std::vector<int32_t> kernel_sums(const Program& p, const Node& node) {
   const int64_t zero = p.type(node.inputs[0]).quant->zero;
   std::vector<int32_t> sums;
   for (size_t o = 0; o < rows.outs; ++o) {
-    int64_t sum = has_input(node, 2) ? p[node.inputs[2]].constant->as<int32_t>()[o] : 0;
+    int64_t sum = has_bias(node) ? bias_of(p, node).constant->as<int32_t>()[o] : 0;
     for (int8_t w : rows.row(o)) sum -= zero * w;
     sums.push_back(static_cast<int32_t>(sum));  // fits: check_accumulators
   }
@@ -157,7 +162,7 @@ std::vector<quant::Rescale> rescales(const Program& p, const Node& node) {
   const double sx = p.type(node.inputs[0]).quant->scale();
   const double sy = p.type(node.outputs[0]).quant->scale();
   std::vector<quant::Rescale> list;
-  for (double sw : p.type(node.inputs[1]).quant->scales) list.push_back(*quant::make_rescale(sx * sw / sy));
+  for (double sw : weight(p, node).type.quant->scales) list.push_back(*quant::make_rescale(sx * sw / sy));
   return list;
 }
 

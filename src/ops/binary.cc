@@ -211,28 +211,6 @@ KernelCall binary_call(const Program& p, const Node& node, const std::string& fu
   return call;
 }
 
-std::vector<Touch> touches_binary(const Program& p, const Node& node, const target::Target&,
-                                  std::optional<int64_t> row) {
-  const Shape& shape = p.type(node.outputs[0]).shape;
-  int64_t begin = 0;
-  int64_t end = elem_count(shape);
-  if (row) {
-    const int64_t width = end / shape[1];
-    begin = *row * width;
-    end = begin + width;
-  }
-  std::vector<Touch> all;
-  for (int64_t i = begin; i < end; ++i) {
-    for (size_t operand : {0, 1})
-      if (p.type(node.inputs[operand]).shape == shape) all.push_back({i, false, operand, i, i + 1});
-    all.push_back({i, true, 0, i, i + 1});
-  }
-  for (size_t operand : {0, 1})  // what is repeated is read to the end
-    if (const Type& x = p.type(node.inputs[operand]); x.shape != shape)
-      all.push_back({end, false, operand, 0, x.elems()});
-  return all;
-}
-
 std::optional<KernelCall> binary_rows(const Program& p, const Node& node, const std::vector<KernelCall>& calls) {
   constexpr std::string_view kPrefix = "f8k::", kSuffix = "_elements";
   const Type& y = p.type(node.outputs[0]);

@@ -89,10 +89,6 @@ ir::KernelCall binary_call(const ir::Program& program, const ir::Node& node, con
                            const std::string& header, std::vector<std::string> signs, ir::KernelStruct arithmetic,
                            bool swapped);
 
-// Element by element, one row of images [1, rows, ...] or all of it.
-std::vector<ir::Touch> touches_binary(const ir::Program& program, const ir::Node& node, const target::Target& target,
-                                      std::optional<int64_t> row);
-
 // A call of "f8k::sum_elements" and the like as the object f8k::SumRows, which makes a row at a time; nullopt where an
 // operand is broadcast or constant.
 std::optional<ir::KernelCall> binary_rows(const ir::Program& program, const ir::Node& node,

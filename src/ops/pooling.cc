@@ -12,27 +12,6 @@ extern const OpDef op_reshape;
 
 // ---- geometry
 
-int64_t PoolAxis::start(int64_t window) const { return adaptive ? window * in / out : window * stride - before; }
-
-int64_t PoolAxis::stop(int64_t window) const {
-  return adaptive ? ((window + 1) * in + out - 1) / out : start(window) + (kernel - 1) * dilation + 1;
-}
-
-Ints PoolAxis::taps(int64_t window) const {
-  Ints list;
-  for (int64_t i = start(window); i < stop(window); i += dilation)
-    if (i >= 0 && i < in) list.push_back(i);
-  return list;
-}
-
-int64_t PoolAxis::counted(int64_t window, bool padding) const {
-  const int64_t from = padding ? -before : 0;
-  const int64_t to = padding ? in + after : in;
-  return std::min(stop(window), to) - std::max(start(window), from);
-}
-
-int64_t PoolAxis::most_taps() const { return std::min(adaptive ? in / out + 2 : kernel, in); }
-
 size_t Pool::in_index(int64_t n, int64_t c, int64_t y, int64_t x) const {
   return static_cast<size_t>(nhwc ? ((n * h.in + y) * w.in + x) * channels + c
                                   : ((n * channels + c) * h.in + y) * w.in + x);
@@ -50,10 +29,10 @@ int64_t windows(int64_t room, int64_t kernel, int64_t dilation, int64_t stride) 
   return left < 0 ? 0 : left / stride + 1;
 }
 
-PoolAxis axis_of(const Node& node, size_t i, int64_t in) {
+WindowAxis axis_of(const Node& node, size_t i, int64_t in) {
   if (node.attrs.has("out")) return {in, node.attrs.integers("out")[i], 0, 0, 0, 0, 1, true};
   const Ints& pad = node.attrs.integers("pad");
-  PoolAxis axis{
+  WindowAxis axis{
       in, 0, node.attrs.integers("kernel")[i], node.attrs.integers("stride")[i], pad[2 * i], pad[2 * i + 1], 1, false};
   if (node.attrs.has("dilation")) axis.dilation = node.attrs.integers("dilation")[i];
   const int64_t overhang = node.attrs.has("overhang") ? node.attrs.integers("overhang")[i] : 0;
@@ -95,7 +74,7 @@ Result<> check_attributes(const Node& node, bool dilates) {
 }
 
 // Every window has a tap in the image. One that begins inside has; those that begin before it are looked at.
-Result<> check_axis(const PoolAxis& axis, const char* name) {
+Result<> check_axis(const WindowAxis& axis, const char* name) {
   if (axis.in < 1 || axis.in >= kMostElems)
     return bad_operand(fmt::format("{} elements along {} cannot be pooled", axis.in, name));
   if (axis.out < 1)
@@ -132,10 +111,14 @@ Result<std::vector<Type>> infer_pool(const Program& p, const Node& node, bool di
 }
 
 std::optional<Windows> pool_windows(const Program& p, const Node& node) {
-  if (!node.attrs.has("layout") || node.attrs.has("out") || node.attrs.has("overhang")) return std::nullopt;
+  if (!node.attrs.has("layout")) return std::nullopt;
   const Pool pool = pool_of(p, node);
-  const auto axis = [](const PoolAxis& a) { return WindowAxis{a.kernel, a.stride, a.dilation, a.before}; };
-  return Windows{{axis(pool.h), axis(pool.w)}, true};
+  return Windows{.axes = {pool.h, pool.w},
+                 .images = pool.batch,
+                 .ins = pool.channels,
+                 .outs = pool.channels,
+                 .tiles = !node.attrs.has("out") && !node.attrs.has("overhang"),
+                 .crops = true};
 }
 
 std::optional<std::string> not_quantized(const Program& p, const Node& node) {
@@ -271,7 +254,7 @@ int headroom(int64_t n, double scale) {
 
 // ---- device
 
-KernelStruct window_axis(const PoolAxis& a) {
+KernelStruct window_axis(const WindowAxis& a) {
   const int64_t taps = a.adaptive ? a.in / a.out : a.kernel;
   return {"f8k::WindowAxis",
           {{"in", a.in},
@@ -291,27 +274,8 @@ KernelRows rows_out(const Node& node, const Pool& pool) {
   return {node.outputs[0], pool.h.out, pool.w.out * pool.channels};
 }
 
-std::vector<Touch> touches_pool(const Program& p, const Node& node, const target::Target&, std::optional<int64_t> row) {
-  const Pool pool = pool_of(p, node);
-  std::vector<Touch> all;
-  int64_t step = 0;
-  for (int64_t n = 0; n < pool.batch; ++n)
-    for (int64_t oy = row.value_or(0); oy < (row ? *row + 1 : pool.h.out); ++oy)
-      for (int64_t ox = 0; ox < pool.w.out; ++ox, step += 2) {
-        const auto y = static_cast<int64_t>(pool.out_index(n, 0, oy, ox));
-        all.push_back({step, true, 0, y, y + pool.channels});
-        const int64_t first = std::max<int64_t>(pool.w.start(ox), 0);
-        const int64_t end = std::min(pool.w.stop(ox), pool.w.in);
-        for (int64_t iy : pool.h.taps(oy)) {
-          const auto x = static_cast<int64_t>(pool.in_index(n, 0, iy, first));
-          all.push_back({step + 1, false, 0, x, x + (end - first) * pool.channels});
-        }
-      }
-  return all;
-}
-
 Pool with_merged_rows(Pool pool) {
-  for (const PoolAxis* a : {&pool.h, &pool.w})
+  for (const WindowAxis* a : {&pool.h, &pool.w})
     if (a->out != 1 || a->start(0) != 0 || a->stop(0) != a->in || a->dilation != 1) return pool;
   const int64_t elems = pool.h.in * pool.w.in;
   if (elems >= kLargest) return pool;

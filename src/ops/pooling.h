@@ -18,21 +18,9 @@ using Ints = std::vector<int64_t>;
 
 // ---- geometry
 
-struct PoolAxis {
-  int64_t in, out;
-  int64_t kernel, stride, before, after, dilation;  // of regular windows
-  bool adaptive;
-
-  int64_t start(int64_t window) const;                  // of its first tap, maybe in the padding
-  int64_t stop(int64_t window) const;                   // one behind its last tap, likewise
-  Ints taps(int64_t window) const;                      // the elements of the image that it sees
-  int64_t counted(int64_t window, bool padding) const;  // elements that an average counts
-  int64_t most_taps() const;                            // upper bound of what any window has
-};
-
 struct Pool {
   int64_t batch, channels;
-  PoolAxis h, w;
+  ir::WindowAxis h, w;
   bool nhwc;
 
   size_t in_index(int64_t n, int64_t c, int64_t y, int64_t x) const;
@@ -42,7 +30,7 @@ struct Pool {
 // Of a node that infer_pool() accepts.
 Pool pool_of(const ir::Program& program, const ir::Node& node);
 
-// OpDef::windows
+// Access::windows
 std::optional<ir::Windows> pool_windows(const ir::Program& program, const ir::Node& node);
 
 // Checks operand 0 and the window attributes: every window sees an element of the image. `dilates`: the op has
@@ -84,15 +72,11 @@ int headroom(int64_t n, double scale);
 // ---- device
 
 // f8k::WindowAxis
-ir::KernelStruct window_axis(const PoolAxis& axis);
+ir::KernelStruct window_axis(const ir::WindowAxis& axis);
 
 // Its rows in and out, as a kernel's object takes them.
 ir::KernelRows rows_in(const ir::Node& node, const Pool& pool);
 ir::KernelRows rows_out(const ir::Node& node, const Pool& pool);
-
-// Window by window, each written while it is still read.
-std::vector<ir::Touch> touches_pool(const ir::Program& program, const ir::Node& node, const target::Target& target,
-                                    std::optional<int64_t> row);
 
 // The same pool with one row, where a single window covers the whole image.
 Pool with_merged_rows(Pool pool);

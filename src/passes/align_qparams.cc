@@ -33,7 +33,7 @@ Result<ValueId> requantized(Program& p, Context& context, size_t at, ValueId x, 
 
 Result<> align_qparams(Program& p, Context& context) {
   for (size_t i = 0; i < p.nodes.size(); ++i) {
-    if (!p.nodes[i].op->has(trait::shares_parameters)) continue;
+    if (!p.nodes[i].op->quant.shares()) continue;
     const Quant quant = *p.type(p.nodes[i].outputs[0]).quant;
     const std::vector<ValueId> operands = p.nodes[i].inputs;
     for (ValueId x : operands) {

@@ -190,7 +190,7 @@ class Layout {
     std::optional<Dims> result = dims;
     if (auto* through = p_.nodes[at].op->permute_through) {
       result = through(p_, p_.nodes[at], *dims);
-    } else if (!p_.nodes[at].op->has(trait::elementwise) || !same_shapes(p_.nodes[at])) {
+    } else if (!p_.nodes[at].op->access.elementwise || !same_shapes(p_.nodes[at])) {
       return false;
     }
     if (!result) return false;

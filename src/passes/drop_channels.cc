@@ -25,7 +25,7 @@ size_t channels_of(const Program& p, ValueId id) {
 
 class Dropper {
  public:
-  explicit Dropper(Program& p) : p_(p), constants_(p.values.size()), group_(p.values.size()) {
+  Dropper(Program& p, const CoreOps& core) : p_(p), core_(core), constants_(p.values.size()), group_(p.values.size()) {
     for (ValueId id : p_.values.keys()) group_[id] = id;
   }
 
@@ -48,7 +48,7 @@ class Dropper {
   bool channelwise(const Node& node) const {
     if (node.outputs.size() != 1) return false;
     if (node.op->channels != nullptr) return node.op->channels->channelwise(p_, node);
-    if (!node.op->has(trait::channelwise | trait::elementwise | trait::shape_only)) return false;
+    if (!node.op->has(trait::channelwise) && !node.op->access.elementwise && node.op != core_.reshape) return false;
     const size_t channels = channels_of(p_, node.outputs[0]);
     return channels > 0 && std::ranges::all_of(node.inputs, [&](ValueId id) {
              return !activation(id) || channels_of(p_, id) == channels;
@@ -215,7 +215,7 @@ class Dropper {
       if (id == ValueId::none || !p_[id].is_constant() || channels_of(p_, id) != before || before == 1) continue;
       node.inputs.set(i, sliced(p_[id], channels));
     }
-    if (!node.op->has(trait::shape_only)) return;
+    if (node.op != core_.reshape) return;
     std::vector<int64_t> shape = node.attrs.integers("shape");
     shape.back() = static_cast<int64_t>(channels.size());
     node.attrs.set("shape", shape);
@@ -237,6 +237,7 @@ class Dropper {
   }
 
   Program& p_;
+  const CoreOps& core_;
   IndexedVector<ValueId, Constants> constants_;
   IndexedVector<ValueId, ValueId> group_;         // union-find over values
   std::map<ValueId, std::vector<int64_t>> kept_;  // of groups that lose channels
@@ -245,7 +246,7 @@ class Dropper {
 }  // namespace
 
 Result<> drop_channels(Program& p, Context& context) {
-  while (Dropper(p).run()) p.compact();
+  while (Dropper(p, context.core).run()) p.compact();
   return drop_dead(p, context);
 }
 

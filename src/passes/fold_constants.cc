@@ -73,7 +73,7 @@ bool sink_into_constant(Program& p, const CoreOps& core, Node& mover) {
 
 Result<> fold_constants(Program& p, Context& context) {
   for (Node& node : p.nodes) {
-    const bool mover = node.op->has(trait::moves_data) && node.outputs.size() == 1;
+    const bool mover = node.op->quant.moves() && node.outputs.size() == 1;
     if (!mover && node.op != context.core.quantize) continue;
     const bool constant =
         std::ranges::all_of(node.inputs, [&](ValueId id) { return id != ValueId::none && p[id].is_constant(); });

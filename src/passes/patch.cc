@@ -46,8 +46,11 @@ bool spreads(const Program& p, ValueId id) {
 // Whether a node's result can be computed in tiles, from tiles of its operands.
 bool works_in_tiles(const Program& p, const Node& node) {
   if (node.outputs.size() != 1 || !is_image(p, node.outputs[0])) return false;
-  if (node.op->windows != nullptr) return is_image(p, node.inputs[0]) && node.op->windows(p, node).has_value();
-  if (!node.op->has(trait::elementwise)) return false;
+  if (node.op->access.windows != nullptr) {
+    const auto windows = node.op->access.windows(p, node);
+    return is_image(p, node.inputs[0]) && windows && windows->tiles;
+  }
+  if (!node.op->access.elementwise) return false;
   return std::ranges::all_of(node.inputs, [&](ValueId id) {
     return id == ValueId::none ||
            (p[id].is_constant() ? spreads(p, id) : p.type(id).shape == p.type(node.outputs[0]).shape);
@@ -117,8 +120,8 @@ class Patcher {
   }
 
   Box seen(const Node& node, const Box& result) const {
-    if (node.op->windows == nullptr) return result;
-    const Windows windows = *node.op->windows(p_, node);
+    if (node.op->access.windows == nullptr) return result;
+    const Windows windows = *node.op->access.windows(p_, node);
     const Box image = whole(p_, node.inputs[0]);
     return {seen(windows.axes[0], result[0], image[0]), seen(windows.axes[1], result[1], image[1])};
   }
@@ -153,7 +156,7 @@ class Patcher {
   Part clone(const Node& original, const Box& box, const std::map<ValueId, Part>& have) {
     Node node = original;
     const Box sees = seen(original, box);
-    const bool crops = node.op->windows != nullptr && node.op->windows(p_, original)->crops;
+    const bool crops = node.op->access.windows != nullptr && node.op->access.windows(p_, original)->crops;
     Box operand = sees;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId id = node.inputs[i];
@@ -163,7 +166,7 @@ class Patcher {
       operand = x.box;
       node.inputs.set(i, x.value);
     }
-    if (node.op->windows != nullptr) set_padding(node, *original.op->windows(p_, original), box, operand);
+    if (node.op->access.windows != nullptr) set_padding(node, *original.op->access.windows(p_, original), box, operand);
     return {add(std::move(node), box, original.outputs[0]), box};
   }
 

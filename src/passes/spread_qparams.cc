@@ -17,8 +17,6 @@ namespace {
 
 using namespace ir;
 
-constexpr unsigned kMovers = trait::moves_data | trait::monotone;
-
 // The type that every reader of `id` quantizes it to; nullopt if one does not, or they differ.
 std::optional<Type> common_quantization(Program& p, const CoreOps& core, ValueId id) {
   std::optional<Type> common;
@@ -38,8 +36,8 @@ class Spreader {
   void fix_results() {
     for (size_t i = 0; i < p_.nodes.size(); ++i) {
       const Node node = p_.nodes[i];
-      if (!node.op->fixed_result || node.outputs.size() != 1 || !leaves_in_float(node.outputs[0])) continue;
-      const auto [scale, zero] = *node.op->fixed_result;
+      if (!node.op->quant.fixed || node.outputs.size() != 1 || !leaves_in_float(node.outputs[0])) continue;
+      const auto [scale, zero] = *node.op->quant.fixed;
       Diag report =
           p_.error_at(node, "F8-0307",
                       fmt::format("%{} leaves the model in float; it is quantized with scale {} and zero point {}",
@@ -53,7 +51,7 @@ class Spreader {
   void down() {
     for (size_t i = 0; i < p_.nodes.size(); ++i) {
       const Node mover = p_.nodes[i];
-      if (!mover.op->has(kMovers) || mover.outputs.size() != 1) continue;
+      if (!mover.op->quant.commutes() || mover.outputs.size() != 1) continue;
       const auto quant = operands_quant(mover);
       if (!quant) continue;
       const ValueId y = mover.outputs[0];
@@ -66,7 +64,7 @@ class Spreader {
   void up() {
     for (size_t i = p_.nodes.size(); i-- > 0;) {
       const Node mover = p_.nodes[i];
-      if (!mover.op->has(kMovers) || mover.outputs.size() != 1) continue;
+      if (!mover.op->quant.commutes() || mover.outputs.size() != 1) continue;
       const auto type = common_quantization(p_, context_.core, mover.outputs[0]);
       if (!type) continue;
       for (ValueId x : std::set<ValueId>(mover.inputs.begin(), mover.inputs.end()))
@@ -88,7 +86,7 @@ class Spreader {
     const std::vector<Node*> users = p_.users(id);
     if (p_.type(id).elem != Elem::f32 || (users.empty() && !p_.is_output(id))) return false;
     return std::ranges::all_of(users, [&](const Node* user) {
-      return user->op->has(kMovers) && user->inputs.size() == 1 && user->outputs.size() == 1 &&
+      return user->op->quant.commutes() && user->inputs.size() == 1 && user->outputs.size() == 1 &&
              leaves_in_float(user->outputs[0]);
     });
   }

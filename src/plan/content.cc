@@ -52,14 +52,20 @@ void complete(Content& content, ValueId self, int64_t bytes) {
 }  // namespace
 
 std::vector<Overlay> usable_overlays(const Program& program, const Node& node) {
-  if (node.op->overlays == nullptr) return {};
-  std::vector<Overlay> found = node.op->overlays(program, node);
+  if (node.op->access.overlays == nullptr) return {};
+  std::vector<Overlay> found = node.op->access.overlays(program, node);
   std::erase_if(found, [&](const Overlay& o) {
     require(o.operand < node.inputs.size() && o.result < node.outputs.size(), "an overlay names operand and result");
     const ValueId operand = node.inputs[o.operand];
     return operand == ValueId::none || program[operand].is_constant() || o.delta_bytes % kValueAlign != 0;
   });
   return found;
+}
+
+bool is_view(const Program& program, const Node& node) {
+  const std::vector<Overlay> overlays = usable_overlays(program, node);
+  return overlays.size() == 1 && overlays[0].delta_bytes == 0 &&
+         value_bytes(program, node.inputs[overlays[0].operand]) == value_bytes(program, node.outputs[0]);
 }
 
 IndexedVector<ValueId, Content> contents(const Program& program) {

@@ -31,6 +31,9 @@ bool agree(const Content& a, const Content& b, int64_t delta);
 // The overlays of `node` between two activations at a delta that keeps alignment.
 std::vector<ir::Overlay> usable_overlays(const ir::Program& program, const ir::Node& node);
 
+// Whether all of a result may be all of an operand.
+bool is_view(const ir::Program& program, const ir::Node& node);
+
 inline int64_t value_bytes(const ir::Program& program, ir::ValueId id) {
   return static_cast<int64_t>(program.type(id).bytes());
 }

@@ -167,7 +167,7 @@ void refuse_costly_overlays(const Program& program, const target::Target& target
   for (size_t i = 0; i < program.nodes.size() && tries > 0; ++i) {
     const Node& node = program.nodes[i];
     if (best.packing.bytes <= best.load.padded_bytes) return;
-    if (node.op->has(ir::trait::shape_only) || usable_overlays(program, node).empty()) continue;
+    if (is_view(program, node) || usable_overlays(program, node).empty()) continue;
     --tries;
     refused.insert(i);
     Draft without = draft_of(program, target, best.units, refused);

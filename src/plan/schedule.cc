@@ -132,7 +132,7 @@ class ModelBuilder {
       if (id == ValueId::none || program_[id].is_constant()) continue;
       const std::vector<size_t> list = atoms_of(id);
       reads.insert(list.begin(), list.end());
-      const bool fits = node.op->has(ir::trait::elementwise) && node.outputs.size() == 1 && is_fresh(node.outputs[0]) &&
+      const bool fits = node.op->access.elementwise && node.outputs.size() == 1 && is_fresh(node.outputs[0]) &&
                         value_bytes(program_, id) == value_bytes(program_, node.outputs[0]);
       if (fits) task.replaceable.push_back(list);
     }

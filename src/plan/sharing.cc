@@ -35,7 +35,7 @@ bool may_replace(const Program& program, const Unit& unit, ValueId operand, Valu
   if (const Trail* trail = find_trail(unit, operand, result)) return trail->in_place;
   const ir::Type& from = program.type(operand);
   const ir::Type& to = program.type(result);
-  return !unit.is_stream() && program.nodes[unit.first].op->has(ir::trait::elementwise) && from.elems() == to.elems() &&
+  return !unit.is_stream() && program.nodes[unit.first].op->access.elementwise && from.elems() == to.elems() &&
          ir::elem_bytes(from.elem) == ir::elem_bytes(to.elem);
 }
 

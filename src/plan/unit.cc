@@ -39,9 +39,9 @@ Parts parts_of(const Program& p, const target::Target& target, const Unit& unit)
   for (size_t i = unit.first; i < unit.end; ++i) {
     const Node& node = p.nodes[i];
     parts.emplace_back();
-    if (!unit.is_stream()) parts.back().push_back(node.op->touches(p, node, target, std::nullopt));
+    if (!unit.is_stream()) parts.back().push_back(ir::touches_of(p, node, target, std::nullopt));
     for (int64_t row = 0; unit.is_stream() && row < rows_of(p, node.outputs[0]); ++row)
-      parts.back().push_back(node.op->touches(p, node, target, row));
+      parts.back().push_back(ir::touches_of(p, node, target, row));
   }
   return parts;
 }
@@ -188,7 +188,7 @@ bool stays_inside(const Program& p, ValueId id, size_t first, size_t end) {
 }  // namespace
 
 bool works_by_rows(const Program& p, const target::Target& target, const Node& node) {
-  if (node.op->rows == nullptr || node.op->touches == nullptr || node.outputs.size() != 1) return false;
+  if (node.op->rows == nullptr || node.outputs.size() != 1) return false;
   const bool images = std::ranges::all_of(
       node.inputs, [&](ValueId id) { return id == ValueId::none || p[id].is_constant() || is_image(p, id); });
   return images && is_image(p, node.outputs[0]) && node.op->rows(p, node, target).has_value();
@@ -200,9 +200,7 @@ std::vector<Unit> single_units(const Program& p, const target::Target& target) {
   std::vector<Unit> units;
   for (size_t i = 0; i < p.nodes.size(); ++i) {
     units.push_back({i, i + 1, scratch_of(p, target, i), {}, {}, {}});
-    const ir::OpDef& op = *p.nodes[i].op;  // of an elementwise op its trait says all
-    if (op.touches != nullptr && !op.has(ir::trait::elementwise))
-      find_trails(p, units.back(), parts_of(p, target, units.back()));
+    if (p.nodes[i].op->access.trails()) find_trails(p, units.back(), parts_of(p, target, units.back()));
   }
   return units;
 }

@@ -233,7 +233,7 @@ class Replay {
     const ValueId id = node.outputs[result];
     const int64_t bytes = end(id) - begin(id);
     Runs runs{{0, bytes, id, 0, name(id)}};
-    const auto overlays = node.op->overlays == nullptr ? std::vector<ir::Overlay>{} : node.op->overlays(program_, node);
+    const auto overlays = node.op->access.overlays == nullptr ? std::vector<ir::Overlay>{} : node.op->access.overlays(program_, node);
     for (const ir::Overlay& o : overlays) {
       const ValueId operand = node.inputs[o.operand];
       if (o.result != result || operand == ValueId::none || program_[operand].is_constant()) continue;
@@ -256,7 +256,7 @@ class Replay {
   bool may_replace(const Node& node, ValueId operand, ValueId result) const {
     const ir::Type& from = program_.type(operand);
     const ir::Type& to = program_.type(result);
-    return node.op->has(ir::trait::elementwise) && begin(operand) == begin(result) && from.elems() == to.elems() &&
+    return node.op->access.elementwise && begin(operand) == begin(result) && from.elems() == to.elems() &&
            ir::elem_bytes(from.elem) == ir::elem_bytes(to.elem);
   }
 
@@ -274,7 +274,7 @@ class Replay {
       for (size_t s = 0; s < r; ++s) expect_apart(&last, last.outputs[r], last.outputs[s]);
       for (ValueId operand : operands) {
         if (unit.is_stream() || may_replace(last, operand, last.outputs[r])) continue;
-        if (last.op->touches != nullptr && overlap(operand, last.outputs[r])) {
+        if (last.op->access.trails() && overlap(operand, last.outputs[r])) {
           in_order = true;
         } else {
           expect_apart(&last, last.outputs[r], operand);
@@ -372,7 +372,7 @@ class Replay {
   void turn(const Unit& unit, int64_t scratch_offset, const Node& node, std::optional<int64_t> row) {
     const int64_t scratch_bytes = scratch_needed(node);
     for (int64_t i = 0; i < scratch_bytes; ++i) tag(scratch_offset + i) = Tag{};
-    const std::vector<ir::Touch> touches = node.op->touches(program_, node, target_, row);
+    const std::vector<ir::Touch> touches = ir::touches_of(program_, node, target_, row);
     for (size_t from = 0, to = 0; from < touches.size(); from = to) {
       while (to < touches.size() && touches[to].step == touches[from].step) ++to;
       for (size_t i = from; i < to; ++i)

@@ -330,7 +330,7 @@ class Walk {
     for (size_t i = first_node; i < program_.nodes.size(); ++i) {
       const ir::Node& node = program_.nodes[i];
       if (node.op == nullptr || node.inputs.empty() || node.inputs[0] == ValueId::none) continue;
-      if (!node.op->has(ir::trait::shape_only | ir::trait::moves_data)) continue;
+      if (!node.op->quant.moves()) continue;
       for (ValueId output : node.outputs) view_of_[output] = memory_of(node.inputs[0]);
     }
   }

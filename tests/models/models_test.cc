@@ -97,7 +97,7 @@ Ends run_all(const Program& p, const driver::Samples& samples) {
   for (const auto& sample : samples.inputs) {
     Tensor logits;
     ends.outputs.push_back(interp::run(p, sample, [&](const Node& node, std::span<const Tensor* const> results) {
-      if (node.op->has(trait::weighted)) logits = *results[0];
+      if (node.op->quant.weights) logits = *results[0];
     })[0]);
     ends.logits.push_back(std::move(logits));
   }

@@ -130,7 +130,7 @@ TEST(Patch, AWrongTileIsNoticed) {
     patch(p, ops::core(), patchable_stages(p).back(), 2, 2);
     int noticed = 0;
     for (Node& node : p.nodes) {
-      if (node.op->windows == nullptr) continue;
+      if (node.op->access.windows == nullptr) continue;
       const std::vector<int64_t> pad = node.attrs.integers("pad");
       for (size_t axis : {0u, 2u})
         for (int64_t by : {-1, 1}) {

@@ -40,22 +40,21 @@ std::vector<ir::Overlay> cat_overlays(const Program& p, const Node& n) {
   return all;
 }
 
-constexpr OpDef fake(std::string_view name, unsigned traits, decltype(OpDef::overlays) overlays) {
+constexpr OpDef fake(std::string_view name, ir::Access access) {
   OpDef op;
   op.name = name;
-  op.traits = traits;
   op.infer = no_infer;
   op.evaluate = no_evaluate;
   op.calls = no_calls;
-  op.overlays = overlays;
+  op.access = access;
   op.scratch_bytes = scratch;
   return op;
 }
-constexpr OpDef kWork = fake("work", 0, nullptr);
-constexpr OpDef kEach = fake("each", ir::trait::elementwise, nullptr);
-constexpr OpDef kView = fake("view", ir::trait::shape_only, view_overlays);
-constexpr OpDef kSlice = fake("slice", 0, slice_overlays);
-constexpr OpDef kCat = fake("cat", 0, cat_overlays);
+constexpr OpDef kWork = fake("work", {});
+constexpr OpDef kEach = fake("each", {.elementwise = true});
+constexpr OpDef kView = fake("view", {.overlays = view_overlays});
+constexpr OpDef kSlice = fake("slice", {.overlays = slice_overlays});
+constexpr OpDef kCat = fake("cat", {.overlays = cat_overlays});
 
 target::Target core(int align) {
   target::Target t;
@@ -441,7 +440,7 @@ class Machine {
       for (size_t r = 0; r < n.outputs.size(); ++r) std::ranges::copy(y[r], at(n.outputs[r]));
       return;
     }
-    for (const ir::Overlay& o : n.op->overlays(p_, n)) {
+    for (const ir::Overlay& o : n.op->access.overlays(p_, n)) {
       const int64_t from = std::max<int64_t>(0, o.delta_bytes);  // of the operand
       uint8_t* to = at(n.outputs[0]) + (from - o.delta_bytes);
       const std::vector<uint8_t> x =

@@ -70,8 +70,8 @@ constexpr OpDef kIdentity = {.name = "identity", .infer = same_type};
 constexpr OpDef kQuantize = {.name = "quantize", .infer = quantized};
 constexpr OpDef kDequantize = {.name = "dequantize", .infer = dequantized};
 constexpr OpDef kLinear = {.name = "linear", .infer = linear_type};
-constexpr OpDef kView = {.name = "view", .traits = ir::trait::shape_only, .infer = view_type};
-constexpr OpDef kChunk = {.name = "chunk", .traits = ir::trait::moves_data, .infer = chunk_types};
+constexpr OpDef kView = {.name = "view", .quant = {.result = ir::Parameters::moved}, .infer = view_type};
+constexpr OpDef kChunk = {.name = "chunk", .quant = {.result = ir::Parameters::moved}, .infer = chunk_types};
 
 Result<> emit_unary(ImportCall& call, const OpDef& op, const char* arg, ir::Attrs attrs = {}) {
   F8_TRY(const ValueId x, call.tensor(arg));

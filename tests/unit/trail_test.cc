@@ -112,32 +112,19 @@ std::vector<Touch> window_touches(const Program& p, const Node& n, const target:
   return all;
 }
 
-std::vector<Touch> sum_touches(const Program& p, const Node& n, const target::Target&, std::optional<int64_t> row) {
-  std::vector<Touch> all;
-  const int64_t width = row_bytes(p, n.outputs[0]);
-  const int64_t end = row ? (*row + 1) * width : bytes_of(p, n.outputs[0]);
-  for (int64_t i = row.value_or(0) * width; i < end; ++i) {
-    all.push_back({i, false, 0, i, i + 1});
-    all.push_back({i, false, 1, i, i + 1});
-    all.push_back({i, true, 0, i, i + 1});
-  }
-  return all;
-}
-
-constexpr OpDef fake(std::string_view name, unsigned traits, decltype(OpDef::touches) touches) {
+constexpr OpDef fake(std::string_view name, ir::Access access) {
   OpDef op;
   op.name = name;
-  op.traits = traits;
   op.infer = no_infer;
   op.evaluate = no_evaluate;
   op.calls = no_calls;
   op.scratch_bytes = scratch;
-  op.touches = touches;
+  op.access = access;
   op.rows = by_rows;
   return op;
 }
-constexpr OpDef kWindow = fake("window", 0, window_touches);
-constexpr OpDef kSum = fake("sum", ir::trait::elementwise, sum_touches);
+constexpr OpDef kWindow = fake("window", {.touches = window_touches});
+constexpr OpDef kSum = fake("sum", {.elementwise = true});
 
 target::Target core() {
   target::Target t;

@@ -41,7 +41,8 @@ std::optional<KernelCall> rows(const Program& p, const Node& node, const target:
 
 constexpr OpDef op_add = {
     .name = "add",
-    .traits = trait::fuses_clamp | trait::elementwise,
+    .traits = trait::fuses_clamp,
+    .access = {.elementwise = true},
     .imports = kImports,
     .infer = infer_sum,
     .integerize = integerize_sum,
@@ -49,7 +50,6 @@ constexpr OpDef op_add = {
     .permute_through = permute_binary,
     .simplify = simplify,
     .pack = pack,
-    .touches = touches_binary,
     .rows = rows,
     .calls = calls,
 };

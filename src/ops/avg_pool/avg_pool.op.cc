@@ -110,7 +110,7 @@ struct Counts {
   int64_t size() const { return most - least + 1; }
 };
 
-Counts counts(const PoolAxis& axis, bool padding) {
+Counts counts(const WindowAxis& axis, bool padding) {
   Counts c;
   for (int64_t i = 0; i < axis.out; ++i) {
     c.least = std::min(c.least, axis.counted(i, padding));
@@ -267,7 +267,7 @@ Result<> pack(Program& p, Node& node, const target::Target&, const target::Compi
 
 // ---- device
 
-KernelStruct counted(const PoolAxis& axis, bool padding) {
+KernelStruct counted(const WindowAxis& axis, bool padding) {
   return {"f8k::Counted", {{"from", padding ? -axis.before : 0}, {"to", axis.in + (padding ? axis.after : 0)}}};
 }
 
@@ -317,13 +317,12 @@ std::optional<KernelCall> rows(const Program& p, const Node& node, const target:
 constexpr OpDef op_avg_pool = {
     .name = "avg_pool",
     .traits = trait::fuses_clamp | trait::channels_last | trait::channelwise,
+    .access = {.windows = pool_windows},
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,
     .evaluate = evaluate,
-    .windows = pool_windows,
     .pack = pack,
-    .touches = touches_pool,
     .rows = rows,
     .calls = calls,
 };

@@ -198,13 +198,13 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_cat = {
     .name = "cat",
-    .traits = trait::moves_data | trait::shares_parameters,
+    .quant = {.result = Parameters::moved},
+    .access = {.overlays = overlays},
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,
     .evaluate = evaluate,
     .permute_through = permute_through,
-    .overlays = overlays,
     .calls = calls,
 };
 static_assert(complete(op_cat));

@@ -94,7 +94,8 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_clamp = {
     .name = "clamp",
-    .traits = trait::elementwise | trait::shares_parameters,
+    .quant = {.result = Parameters::shared},
+    .access = {.elementwise = true},
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,

@@ -33,6 +33,8 @@ Geometry geometry(const ir::Program& p, const ir::Node& node);
 
 inline constexpr int64_t kMostRowRoom = 16;  // rows of a window that a kernel shared by several heights has room for
 
+ir::Windows windows_of(const Geometry& g);
+
 // Whether the stream is the one for 3x3 windows that stand side by side, of whole vectors of channels.
 bool shares_columns(const Geometry& g, const target::StreamFormat& format);
 
@@ -97,7 +99,7 @@ std::vector<ir::KernelCall> calls(const ir::Program& p, const ir::Node& node, co
 std::optional<ir::KernelCall> rows(const ir::Program& p, const ir::Node& node, const target::Target& target);
 int64_t scratch_bytes(const ir::Program& p, const ir::Node& node, const target::Target& target);
 
-// touches.cc: the order in which the kernels read and write (OpDef::touches).
+// touches.cc: the order in which the kernels read and write (Access::touches).
 std::vector<ir::Touch> touches(const ir::Program& p, const ir::Node& node, const target::Target& target,
                                std::optional<int64_t> row);
 

@@ -105,13 +105,9 @@ Result<std::vector<Type>> infer(const Program& p, const Node& node) {
   return std::vector{Type{p.type(node.inputs[0]).elem, shape, std::nullopt}};
 }
 
-// Depthwise kernels read rows from their first pixel on.
 std::optional<Windows> windows(const Program& p, const Node& node) {
   if (!nhwc(node)) return std::nullopt;
-  const Geometry g = geometry(p, node);
-  return Windows{{WindowAxis{g.kernel_h, g.stride_h, g.dilation_h, g.top},
-                  WindowAxis{g.kernel_w, g.stride_w, g.dilation_w, g.left}},
-                 !g.depthwise()};
+  return windows_of(geometry(p, node));
 }
 
 // ---- meaning
@@ -372,16 +368,16 @@ int64_t macs(const Program& p, const Node& node) {
 
 constexpr OpDef op_conv2d = {
     .name = "conv2d",
-    .traits = trait::fuses_clamp | trait::channels_last | trait::weighted,
+    .traits = trait::fuses_clamp | trait::channels_last,
+    .quant = {.weights = WeightRule{}},
+    .access = {.windows = windows, .touches = touches},
     .imports = kImports,
     .infer = infer,
     .integerize = integerize_weighted,
     .evaluate = evaluate,
-    .windows = windows,
     .channels = &kWeightedChannels,
     .simplify = absorb_pad,
     .pack = pack,
-    .touches = touches,
     .rows = rows,
     .calls = calls,
     .scratch_bytes = scratch_bytes,

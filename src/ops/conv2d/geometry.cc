@@ -49,6 +49,16 @@ Geometry geometry(const Program& p, const Node& node) {
   return g;
 }
 
+// Depthwise kernels read rows from their first pixel on.
+Windows windows_of(const Geometry& g) {
+  return {.axes = {WindowAxis{g.in_h, g.out_h, g.kernel_h, g.stride_h, g.top, g.bottom, g.dilation_h},
+                   WindowAxis{g.in_w, g.out_w, g.kernel_w, g.stride_w, g.left, g.right, g.dilation_w}},
+          .images = g.batch,
+          .ins = g.ins,
+          .outs = g.outs,
+          .crops = !g.depthwise()};
+}
+
 bool shares_columns(const Geometry& g, const target::StreamFormat& format) {
   return format.pack_columns != nullptr && g.groups == 1 && g.kernel_h == 3 && g.kernel_w == 3 && g.stride_w == 1 &&
          g.dilation_w == 1 && g.ins % 16 == 0;

@@ -9,18 +9,6 @@ using namespace ir;
 
 namespace {
 
-// What the window of output pixel (oy, ox) covers of the input, row by row.
-void add_window(const Geometry& g, int64_t n, int64_t oy, int64_t ox, int64_t step, std::vector<Touch>& all) {
-  const int64_t ix = ox * g.stride_w - g.left;
-  const int64_t from = std::max<int64_t>(ix, 0);
-  const int64_t to = std::min(ix + (g.kernel_w - 1) * g.dilation_w + 1, g.in_w);
-  for (int64_t ky = 0; ky < g.kernel_h && from < to; ++ky) {
-    const int64_t iy = oy * g.stride_h - g.top + ky * g.dilation_h;
-    const int64_t row = (n * g.in_h + iy) * g.in_w;
-    if (iy >= 0 && iy < g.in_h) all.push_back({step, false, 0, (row + from) * g.ins, (row + to) * g.ins});
-  }
-}
-
 // Appends the pixels of one row, of channels [from, to) of `channels`; `row` counts image rows, or columns.
 void add_pixels(const Geometry& image, bool by_columns, bool write, int64_t n, int64_t row, int64_t from, int64_t to,
                 int64_t step, std::vector<Touch>& all) {
@@ -78,20 +66,7 @@ std::vector<Touch> touches(const Program& p, const Node& node, const target::Tar
   if (loads_first && g.depthwise())
     return depthwise_touches(g, format->depthwise_blocks(depthwise_kernel(g)).channels, row);
   if (loads_first && strips_by_columns(g, *format)) return strip_touches_by_columns(g);
-  const int64_t passes = loads_first ? g.groups : 1;
-  const int64_t outs = g.outs / passes;
-  std::vector<Touch> all;
-  int64_t step = 0;
-  for (int64_t n = 0; n < g.batch; ++n)
-    for (int64_t oy = row.value_or(0); oy < (row ? *row + 1 : g.out_h); ++oy)
-      for (int64_t pass = 0; pass < passes; ++pass)
-        for (int64_t ox = 0; ox < g.out_w; ++ox, step += 2) {
-          const int64_t y = ((n * g.out_h + oy) * g.out_w + ox) * g.outs + pass * outs;
-          if (loads_first) add_window(g, n, oy, ox, step, all);
-          all.push_back({step, true, 0, y, y + outs});
-          if (!loads_first) add_window(g, n, oy, ox, step + 1, all);
-        }
-  return all;
+  return window_touches(windows_of(g), row, loads_first ? g.groups : 1, loads_first);
 }
 
 }  // namespace fold8::ops::conv

@@ -251,7 +251,8 @@ int64_t macs(const Program& p, const Node& node) {
 
 constexpr OpDef op_linear = {
     .name = "linear",
-    .traits = trait::fuses_clamp | trait::weighted,
+    .traits = trait::fuses_clamp,
+    .quant = {.weights = WeightRule{}},
     .imports = kImports,
     .infer = infer,
     .integerize = integerize_weighted,

@@ -117,14 +117,13 @@ std::optional<KernelCall> rows(const Program& p, const Node& node, const target:
 
 constexpr OpDef op_max_pool = {
     .name = "max_pool",
-    .traits =
-        trait::monotone | trait::shares_parameters | trait::fuses_clamp | trait::channels_last | trait::channelwise,
+    .traits = trait::fuses_clamp | trait::channels_last | trait::channelwise,
+    .quant = {.result = Parameters::monotone},
+    .access = {.windows = pool_windows},
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,
     .evaluate = evaluate,
-    .windows = pool_windows,
-    .touches = touches_pool,
     .rows = rows,
     .calls = calls,
 };

@@ -155,7 +155,8 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_mul = {
     .name = "mul",
-    .traits = trait::fuses_clamp | trait::elementwise,
+    .traits = trait::fuses_clamp,
+    .access = {.elementwise = true},
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,

@@ -129,7 +129,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_permute = {
     .name = "permute",
-    .traits = trait::moves_data | trait::shares_parameters,
+    .quant = {.result = Parameters::moved},
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,

@@ -91,7 +91,8 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 extern const OpDef op_requantize;
 constexpr OpDef op_requantize = {
     .name = "requantize",
-    .traits = trait::fuses_clamp | trait::elementwise,
+    .traits = trait::fuses_clamp,
+    .access = {.elementwise = true},
     .infer = infer,
     .integerize = integerize,
     .evaluate = evaluate,

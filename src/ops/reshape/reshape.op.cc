@@ -154,11 +154,11 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_reshape = {
     .name = "reshape",
-    .traits = trait::shape_only | trait::moves_data | trait::shares_parameters,
+    .quant = {.result = Parameters::moved},
+    .access = {.overlays = overlays},
     .imports = kImports,
     .infer = infer,
     .evaluate = evaluate,
-    .overlays = overlays,
     .calls = calls,
 };
 static_assert(complete(op_reshape));

@@ -249,12 +249,12 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 
 constexpr OpDef op_slice = {
     .name = "slice",
-    .traits = trait::moves_data | trait::shares_parameters,
+    .quant = {.result = Parameters::moved},
+    .access = {.overlays = overlays},
     .imports = kImports,
     .infer = infer,
     .evaluate = evaluate,
     .permute_through = permute_through,
-    .overlays = overlays,
     .calls = calls,
 };
 static_assert(complete(op_slice));

@@ -223,12 +223,12 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 constexpr OpDef op_softmax = {
     .name = "softmax",
     .traits = trait::fuses_clamp,
+    .quant = {.fixed = FixedResult{.scale = 1.0 / 256, .zero = -128}},
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,
     .evaluate = evaluate,
     .permute_through = permute_through,
-    .fixed_result = FixedResult{.scale = 1.0 / 256, .zero = -128},
     .pack = pack,
     .calls = calls,
 };

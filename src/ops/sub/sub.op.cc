@@ -45,7 +45,8 @@ std::optional<KernelCall> rows(const Program& p, const Node& node, const target:
 
 constexpr OpDef op_sub = {
     .name = "sub",
-    .traits = trait::fuses_clamp | trait::elementwise,
+    .traits = trait::fuses_clamp,
+    .access = {.elementwise = true},
     .imports = kImports,
     .infer = infer_sum,
     .integerize = integerize_sum,
@@ -53,7 +54,6 @@ constexpr OpDef op_sub = {
     .permute_through = permute_binary,
     .simplify = simplify,
     .pack = pack,
-    .touches = touches_binary,
     .rows = rows,
     .calls = calls,
 };
