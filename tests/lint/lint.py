@@ -236,6 +236,44 @@ def device_needs_no_runtime(tree):
                 yield name, number, "firmware has no state outside the arena"
 
 
+def device_structs(tree):
+    """Each struct of firmware headers, with the names of its data members in order."""
+    structs = {}
+    for _, text in firmware_headers(tree):
+        for name, body in re.findall(r"^struct (\w+) \{\n(.*?)^\};", text, re.S | re.M):
+            members = re.findall(r"^\s+(?:const )?\w+[&*]?\s+([\w\s,\[\]]+);", body, re.M)
+            structs[name] = [re.sub(r"\[.*", "", m).strip() for list in members for m in list.split(",")]
+    return structs
+
+
+def closing(text, at):
+    """The place of the brace that closes the one at `at`."""
+    depth = 0
+    for i in range(at, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[i], 0)
+        if depth == 0:
+            return i
+    return len(text)
+
+
+def kernel_structs_mirror_the_device(tree):
+    """a KernelStruct names the members of its device struct, all of them, in order; pushed ones (arrays) after the listed"""
+    structs = device_structs(tree)
+    for name, text in tree.code(r"src/.*\.cc"):
+        for found in re.finditer(r'(?:KernelStruct (\w+))?(?:KernelStruct|return )?\s*\{\s*"f8k::(\w+)",\s*(?=\{)', text):
+            variable, struct = found[1], found[2]
+            end = closing(text, found.end())
+            names = re.findall(r'\{"(\w+)"', text[found.end():end])
+            if variable:
+                function = text[end:text.find("\n}\n", end)]
+                names += re.findall(rf'(?:\b{variable}\.fields\.push_back\(\{{|\w+\({variable}, )"(\w+)"', function)
+            line = text.count("\n", 0, found.start()) + 1
+            if struct not in structs:
+                yield name, line, f"no device header has a struct {struct}"
+            elif names != structs[struct]:
+                yield name, line, f"{struct} has {', '.join(structs[struct])}; here: {', '.join(names)}"
+
+
 def diagnostics_are_documented(tree):
     """docs/diagnostics.md lists every code that the source has, and no other"""
     page = "docs/diagnostics.md"
@@ -305,7 +343,7 @@ def links_lead_somewhere(tree):
 RULES = (
     rooms_follow_their_arrows, device_headers_stay_on_the_device, ops_do_not_know_each_other, every_op_has_its_folder,
     stages_name_no_op, core_ops_are_ops, isas_are_named_in_their_folders, isa_macros_stay_in_isa, device_includes_little,
-    device_needs_no_runtime, diagnostics_are_documented, readme_lists_every_op, sections_exist, nothing_tells_of_a_machine, links_lead_somewhere,
+    device_needs_no_runtime, kernel_structs_mirror_the_device, diagnostics_are_documented, readme_lists_every_op, sections_exist, nothing_tells_of_a_machine, links_lead_somewhere,
 )
 
 # ---- the lint's own test: files that break a rule, one violation each
@@ -331,6 +369,9 @@ PLANTED = (
     (device_includes_little, {"device/core/planted.h": '#include "quant/rescale.h"\n'}),
     (device_needs_no_runtime, {"device/core/planted.h": "int8_t* f() { return new int8_t[4]; }\n"}),
     (device_needs_no_runtime, {"src/ops/linear/planted.kernel.h": "static int32_t calls = 0;\n"}),
+    (kernel_structs_mirror_the_device, {"src/ops/linear/planted.cc": 'f(KernelStruct{"f8k::LinearShape", {{"ins", 1}, {"batch", 2}, {"outs", 3}}});\n'}),
+    (kernel_structs_mirror_the_device, {"src/ops/linear/planted.cc": 'KernelStruct s{"f8k::PermuteShape", {}};\ns.fields.push_back({"size", 1});\n}\n'}),
+    (kernel_structs_mirror_the_device, {"src/ops/linear/planted.cc": 'return {"f8k::Planted", {{"ins", 1}}};\n'}),
     (diagnostics_are_documented, {"src/pt2/planted.cc": 'return error("F8-9999", "planted");\n'}),
     (sections_exist, {"src/plan/planted.cc": '// docs/ir.md "Planted"\n'}),
     (sections_exist, {"src/plan/planted.cc": "// docs/arithmetic.md section 99\n"}),
