@@ -5,20 +5,30 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <sstream>
 
 namespace fold8 {
 namespace fs = std::filesystem;
 
-Result<std::string> read_file(const fs::path& path) {
+Result<std::string> read_file(const fs::path& path, int64_t max_bytes) {
   std::error_code ec;
   if (fs::is_directory(path, ec)) return error("F8-0001", "is a folder, expected a file").in(path.string());
   std::ifstream in(path, std::ios::binary);
   if (!in) return error("F8-0001", "cannot be opened for reading").in(path.string());
-  std::ostringstream bytes;
-  bytes << in.rdbuf();
+  const auto too_long = [&] {
+    return error("F8-0001", fmt::format("is longer than the {} MB that are read", max_bytes >> 20)).in(path.string());
+  };
+  const auto size = fs::file_size(path, ec);  // of a device or pipe: an error, or nothing like its length
+  if (!ec && size > static_cast<uint64_t>(max_bytes)) return too_long();
+  std::string bytes;
+  if (!ec) bytes.reserve(size);
+  constexpr size_t kChunkBytes = size_t{1} << 20;
+  std::string chunk(kChunkBytes, '\0');
+  while (in.read(chunk.data(), kChunkBytes), in.gcount() > 0) {
+    bytes.append(chunk, 0, static_cast<size_t>(in.gcount()));
+    if (static_cast<int64_t>(bytes.size()) > max_bytes) return too_long();
+  }
   if (in.bad()) return error("F8-0001", "cannot be read").in(path.string());
-  return std::move(bytes).str();
+  return bytes;
 }
 
 namespace {

@@ -1,6 +1,7 @@
 // Files, read whole and written whole: a reader never sees half of one.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,7 +15,9 @@ struct TextFile {
   std::string contents;  // bytes
 };
 
-Result<std::string> read_file(const std::filesystem::path& path);
+// The whole file, unless it is longer than `max_bytes`: F8-0001, and no more than that was held.
+inline constexpr int64_t kMaxFileBytes = int64_t{4} << 30;
+Result<std::string> read_file(const std::filesystem::path& path, int64_t max_bytes = kMaxFileBytes);
 
 // Writes every file aside (in `folder`, made if missing), then renames them into place. On an error nothing of
 // `files` has been put in place unless a rename itself failed.

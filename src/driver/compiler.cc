@@ -12,8 +12,11 @@ namespace fold8::driver {
 
 namespace {
 
+// Constants beyond a few elements stand in a text by seed, so that hand-written programs are far shorter.
+constexpr int64_t kMaxTextBytes = int64_t{64} << 20;
+
 Result<ir::Program> read_text(const std::filesystem::path& model) {
-  F8_TRY(const std::string text, read_file(model));
+  F8_TRY(const std::string text, read_file(model, kMaxTextBytes));
   auto program = ir::parse(text, ops::table());
   if (program && (program->form == ir::Form::torch || program->form == ir::Form::int8)) return program;
   Diags diags = program ? Diags{error("F8-0406", fmt::format("the program is in {} form, expected torch or int8",

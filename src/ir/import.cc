@@ -15,6 +15,14 @@ const char* kind_name(const Arg& arg) {
 
 }  // namespace
 
+Result<> ImportCall::expect_results(int64_t count) const {
+  if (count == static_cast<int64_t>(result_names.size())) return ok;
+  return error("F8-0117",
+               fmt::format("the archive says {} has {} results, the op gives {}", target, result_names.size(), count))
+      .in(program.file)
+      .at(place);
+}
+
 Diag ImportCall::fail(std::string code, std::string message) const {
   return error(std::move(code), fmt::format("{}: {}", target, message)).in(program.file).at(place);
 }

@@ -55,6 +55,9 @@ struct ImportCall {
   // when `is_result`, else they get a derived name.
   Result<ValueId> emit(const OpDef& op, std::vector<ValueId> operands, Attrs attrs, bool is_result = true);
 
+  // Whether the graph names `count` results: to be asked before anything is made for each of them.
+  Result<> expect_results(int64_t count) const;
+
   Diag fail(std::string code, std::string message) const;
 };
 

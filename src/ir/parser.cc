@@ -288,6 +288,11 @@ class Parser {
   }
 
   TensorPtr data(const Type& value_type) {
+    constexpr int64_t kMaxBytes = int64_t{256} << 20;  // far beyond what a microcontroller addresses
+    const auto bytes = static_cast<int64_t>(value_type.bytes());
+    if (bytes > kMaxBytes - constant_bytes_)
+      lex_.fail(fmt::format("the program's constants need more than {} bytes", kMaxBytes));
+    constant_bytes_ += bytes;
     if (lex_.accept_word("hash")) return pooled(lex_.word());
     if (lex_.accept_word("seed")) return seeded_data(value_type);
     lex_.expect('{');
@@ -406,6 +411,7 @@ class Parser {
   OpTable ops_;
   std::span<const Value> pool_;
   Program program_;
+  int64_t constant_bytes_ = 0;
 };
 
 }  // namespace

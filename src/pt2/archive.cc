@@ -15,6 +15,10 @@ namespace {
 constexpr int64_t kMaxDeflateRatio = 1032;
 constexpr int64_t kDeflateSlackBytes = 1024;
 
+// Allowance, in archive.h.
+constexpr int64_t kBaseBytes = int64_t{64} << 20;
+constexpr int64_t kBytesPerFileByte = 16;
+
 struct CloseEntry {
   void operator()(zip_file_t* file) const { zip_fclose(file); }
 };
@@ -54,15 +58,16 @@ Result<int64_t> entry_bytes(std::string_view name, const zip_stat_t& stat, int64
   if (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE)
     return bad_entry(name,
                      fmt::format("uses zip compression method {}; stored and deflate are read", stat.comp_method));
-  if (stat.size > static_cast<zip_uint64_t>(max_bytes))
-    return bad_entry(name, fmt::format("claims {} bytes; at most {} are read", stat.size, max_bytes));
   if (stat.comp_size > static_cast<zip_uint64_t>(file_bytes))
     return bad_entry(name, fmt::format("claims {} stored bytes in a file of {}", stat.comp_size, file_bytes));
   const auto size = static_cast<int64_t>(stat.size);
   const auto stored = static_cast<int64_t>(stat.comp_size);
   const bool fits =
       stat.comp_method == ZIP_CM_STORE ? size == stored : size <= stored * kMaxDeflateRatio + kDeflateSlackBytes;
-  if (!fits) return bad_entry(name, fmt::format("claims {} bytes from {} stored ones", size, stored));
+  if (stat.size > INT64_MAX || !fits)
+    return bad_entry(name, fmt::format("claims {} bytes from {} stored ones", stat.size, stored));
+  if (size > max_bytes)
+    return bad_entry(name, fmt::format("unpacks to {} bytes; of this file, at most {} are read", size, max_bytes));
   return size;
 }
 
@@ -81,6 +86,15 @@ Result<std::string> read_whole(std::string_view name, zip_file_t* file, int64_t 
 
 }  // namespace
 
+Allowance::Allowance(int64_t file_bytes)
+    : left_(kBaseBytes + std::min(file_bytes, kMaxEntryBytes) * kBytesPerFileByte) {}
+
+bool Allowance::take(int64_t bytes) {
+  if (bytes > left_) return false;
+  left_ -= bytes;
+  return true;
+}
+
 void Archive::Close::operator()(::zip* handle) const { zip_discard(handle); }
 
 Result<Archive> Archive::open(const std::filesystem::path& path) {
@@ -94,6 +108,7 @@ Result<Archive> Archive::open(const std::filesystem::path& path) {
   archive.zip_.reset(zip_open(path.string().c_str(), ZIP_RDONLY, &code));
   if (archive.zip_ == nullptr) return cannot_open(path, code);
   archive.file_bytes_ = static_cast<int64_t>(file_bytes);
+  archive.allowance_ = std::make_unique<Allowance>(archive.file_bytes_);
 
   const zip_int64_t count = zip_get_num_entries(archive.zip_.get(), 0);
   if (count <= 0) return error("F8-0102", "not a torch.export archive: the zip is empty");
@@ -116,7 +131,7 @@ Result<std::string> Archive::read(std::string_view name, int64_t max_bytes) cons
   zip_stat_init(&stat);
   if (zip_stat_index(zip_.get(), static_cast<zip_uint64_t>(index), 0, &stat) != 0)
     return bad_entry(name, "has no size");
-  F8_TRY(const int64_t bytes, entry_bytes(name, stat, file_bytes_, max_bytes));
+  F8_TRY(const int64_t bytes, entry_bytes(name, stat, file_bytes_, std::min(max_bytes, allowance_->left())));
   const EntryFile file(zip_fopen_index(zip_.get(), static_cast<zip_uint64_t>(index), 0));
   if (file == nullptr) return bad_entry(name, "is damaged: " + printable(zip_strerror(zip_.get())));
   return read_whole(name, file.get(), bytes);

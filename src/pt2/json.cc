@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -17,8 +18,16 @@ Diag wrong(std::string_view what, std::string_view wanted, const Json& found) {
   return error("F8-0106", fmt::format("{} is {} in JSON, expected {}", printable(what), found.type_name(), wanted));
 }
 
-// Looked at before parsing, so that no later code need fear for its stack.
-bool nests_too_deep(std::string_view text) {
+struct Measure {
+  int deepest = 0;
+  int64_t bytes = 0;  // of the parsed values, about
+};
+
+// Looked at before parsing, so that no later code need fear for its stack or its memory. Bytes as Json has them on 64
+// bits: 16 a value, in arrays that grow by doubling; a map node or string has a block of its own.
+Measure measure(std::string_view text) {
+  constexpr int64_t kOpen = 64, kComma = 32, kColon = 48, kString = 48;
+  Measure found{0, static_cast<int64_t>(text.size())};
   int depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -28,27 +37,41 @@ bool nests_too_deep(std::string_view text) {
       if (c == '"') in_string = false;
     } else if (c == '"') {
       in_string = true;
+      found.bytes += kString;
     } else if (c == '[' || c == '{') {
-      if (++depth > kDeepestNesting) return true;
+      found.deepest = std::max(found.deepest, ++depth);
+      found.bytes += kOpen;
     } else if (c == ']' || c == '}') {
       --depth;
+    } else if (c == ',') {
+      found.bytes += kComma;
+    } else if (c == ':') {
+      found.bytes += kColon;
     }
   }
-  return false;
+  return found;
 }
 
 }  // namespace
 
-Result<Json> parse_json(std::string_view text, std::string_view entry) {
-  if (nests_too_deep(text)) {
-    return error("F8-0106", fmt::format("'{}' nests deeper than {} levels", printable(entry), kDeepestNesting));
-  }
+Result<Json> read_json(const Archive& archive, std::string_view name, int64_t max_bytes) {
+  F8_TRY(const std::string text, archive.read(name, max_bytes));
+  const std::string entry = printable(name);
+  const Measure found = measure(text);
+  if (found.deepest > kDeepestNesting)
+    return error("F8-0106", fmt::format("'{}' nests deeper than {} levels", entry, kDeepestNesting));
+  const int64_t allowed = archive.allowance().left();
+  if (!archive.allowance().take(found.bytes))
+    return error("F8-0105", fmt::format("archive entry '{}' takes about {} MB of memory; of this file, at most {} MB "
+                                        "are read",
+                                        entry, found.bytes >> 20, allowed >> 20))
+        .note("save the model again with torch.export.save");
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& problem) {
-    return error("F8-0106", fmt::format("'{}' is not valid JSON at byte {}", printable(entry), problem.byte));
+    return error("F8-0106", fmt::format("'{}' is not valid JSON at byte {}", entry, problem.byte));
   } catch (const Json::exception&) {  // a number beyond double
-    return error("F8-0106", fmt::format("'{}' holds a number out of range", printable(entry)));
+    return error("F8-0106", fmt::format("'{}' holds a number out of range", entry));
   }
 }
 

@@ -6,13 +6,15 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "pt2/archive.h"
 
 namespace fold8::pt2 {
 
 using Json = nlohmann::json;
 
-// `entry` names the text in messages.
-Result<Json> parse_json(std::string_view text, std::string_view entry);
+// The archive's entry `name` as JSON. What the values take is estimated before any is made, and taken from the
+// archive's allowance.
+Result<Json> read_json(const Archive& archive, std::string_view name, int64_t max_bytes);
 
 // `what` names the value in messages: "the storage_offset of weight_0".
 Result<int64_t> to_int(const Json& value, std::string_view what);

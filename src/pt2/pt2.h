@@ -1,4 +1,4 @@
-// Reads what torch.export.save writes: int8 programs after PT2E quantization, torch 2.9 to 2.13 (schema 8, raw
+// Reads what torch.export.save writes: int8 programs after PT2E quantization, torch 2.9 to 2.15 (schema 8, raw
 // weights). Door: read(). Guarantee: whatever bytes the file holds, the answer is a Program or diagnostics; nothing is
 // unpickled.
 //

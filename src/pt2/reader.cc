@@ -294,9 +294,7 @@ class Walk {
   }
 
   Result<> bind_results(const GraphNode& node, const ImportCall& call) {
-    if (call.results.size() != node.results.size())
-      return error("F8-0117", fmt::format("the archive says {} has {} results, the op gives {}", node.target,
-                                          node.results.size(), call.results.size()));
+    F8_CHECK(call.expect_results(static_cast<int64_t>(call.results.size())));
     for (size_t i = 0; i < node.results.size(); ++i) {
       F8_CHECK(check_stated(node.results[i], program_.type(call.results[i]), node.target));
       F8_CHECK(define(node.results[i], {call.results[i], nullptr, false}));
@@ -412,8 +410,7 @@ Result<Program> read_program(const std::filesystem::path& path, OpTable ops, con
   F8_TRY(const std::string model, find_model(archive));
   F8_CHECK(check_byte_order(archive));
   const std::string entry = "models/" + model + ".json";
-  F8_TRY(const std::string text, archive.read(entry, kMaxGraphBytes));
-  F8_TRY(const Json json, parse_json(text, entry));
+  F8_TRY(const Json json, read_json(archive, entry, kMaxGraphBytes));
   F8_CHECK(check_schema(json));
   F8_TRY(Constants constants, Constants::open(archive, model));
 

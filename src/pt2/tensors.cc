@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -179,10 +180,9 @@ Result<Json> read_config(const Archive& archive, Store store, const std::string&
             "it was written by torch 2.8; re-save it with torch >= 2.9: torch.export.save(torch.export.load(path), "
             "path)");
   }
-  F8_TRY(const std::string text, archive.read(entry, kMaxConfigBytes));
-  F8_TRY(Json config, parse_json(text, entry));
-  F8_TRY(const Json* tensors, object_member(config, "config"));
-  return Json(*tensors);
+  F8_TRY(Json config, read_json(archive, entry, kMaxConfigBytes));
+  F8_CHECK(object_member(config, "config"));
+  return Json(std::move(config["config"]));
 }
 
 }  // namespace
@@ -222,15 +222,26 @@ Result<ir::TensorPtr> Constants::load(Store store, const std::string& name) {
   const std::string file = folder_of(store) + path;
   ir::TensorPtr& known = loaded_[layout.key(file)];
   if (known != nullptr) return known;
-  if (layout.bytes > kMaxTensorBytes - loaded_bytes_)
-    return misfit(fmt::format("the program's constants need more than {} bytes", kMaxTensorBytes));
-  F8_TRY(const std::string storage, archive_->read(file));
-  F8_CHECK(check_fits(layout, static_cast<int64_t>(storage.size())));
+  F8_TRY(const std::string* storage, storage_of(file));
+  F8_CHECK(check_fits(layout, static_cast<int64_t>(storage->size())));
+  if (layout.bytes > kMaxTensorBytes - loaded_bytes_ || !archive_->allowance().take(layout.bytes))
+    return misfit(fmt::format("the program's constants need more than {} bytes; {} are left for shape {}, of this file",
+                              loaded_bytes_, std::min(kMaxTensorBytes - loaded_bytes_, archive_->allowance().left()),
+                              ir::shape_text(layout.sizes)));
   loaded_bytes_ += layout.bytes;
-  ir::Tensor tensor = gather(layout, storage);
+  ir::Tensor tensor = gather(layout, *storage);
   normalise_booleans(tensor);
   known = std::make_shared<const ir::Tensor>(std::move(tensor));
   return known;
+}
+
+// Unpacked once, however many tensors share it.
+Result<const std::string*> Constants::storage_of(const std::string& file) {
+  const auto known = storages_.find(file);
+  if (known != storages_.end()) return &known->second;
+  F8_TRY(std::string bytes, archive_->read(file));
+  require(archive_->allowance().take(static_cast<int64_t>(bytes.size())), "read() keeps to the allowance");
+  return &storages_.emplace(file, std::move(bytes)).first->second;
 }
 
 }  // namespace fold8::pt2

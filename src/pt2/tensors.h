@@ -28,9 +28,12 @@ class Constants {
  private:
   explicit Constants(const Archive& archive) : archive_(&archive) {}
 
+  Result<const std::string*> storage_of(const std::string& file);
+
   const Archive* archive_;
   Json configs_[2];  // by Store
   int64_t loaded_bytes_ = 0;
+  std::map<std::string, std::string> storages_;  // by file
   std::map<std::string, ir::TensorPtr> loaded_;  // by file and layout
 };
 

@@ -328,11 +328,11 @@ std::string zip_bytes(const std::map<std::string, std::string>& entries, bool de
   return written ? *written : "";
 }
 
-Result<Program> read_bytes(const std::string& bytes, const pt2::Options& options = {}) {
+Result<Program> read_bytes(const std::string& bytes, const pt2::Options& options = {}, ir::OpTable ops = fake_ops()) {
   TempFolder folder;
   const auto path = folder.path() / "net.pt2";
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  return pt2::read(path, fake_ops(), options);
+  return pt2::read(path, ops, options);
 }
 
 Result<Program> read_sample(const Sample& sample, const pt2::Options& options = {}) {
@@ -421,6 +421,24 @@ TEST(Pt2, StridedSharedAndOffsetTensors) {
   // The name "t" was taken by the constant first; the node's result gets a suffix.
   EXPECT_EQ(bytes_of(*program, "t"), (std::vector<int8_t>{'1', '3', '5', '2', '4', '6'}));
   EXPECT_EQ(bytes_of(*program, "block.n"), (std::vector<int8_t>{'0', '3', '0', '3'}));
+}
+
+TEST(Pt2, TensorsThatDifferInStridesAlone) {
+  Sample sample;
+  std::vector<json> nodes;
+  for (const std::string name : {"rows", "columns"}) {
+    sample.inputs().push_back(stored_input("tensor_constant", "c_" + name, name));
+    const bool rows = name == "rows";
+    sample.constants["config"][name] = payload("t", meta(2, {2, 2}, {rows ? 2 : 1, rows ? 1 : 2}));
+    sample.values()["c_" + name] = sample.values()["r_" + name] = meta(2, {2, 2});
+    nodes.push_back(relu("r_" + name, "c_" + name));
+  }
+  sample.files["data/constants/t"] = "0123";
+  nodes.push_back(relu("y", "x"));
+  const auto program = read_sample(sample.only(nodes));
+  EXPECT_READS(program);
+  EXPECT_EQ(bytes_of(*program, "rows"), (std::vector<int8_t>{'0', '1', '2', '3'}));
+  EXPECT_EQ(bytes_of(*program, "columns"), (std::vector<int8_t>{'0', '2', '1', '3'}));
 }
 
 TEST(Pt2, TiedWeightsShareTheirTensor) {
@@ -543,6 +561,63 @@ TEST(Pt2, NamesFromTheArchiveAreMadeSafe) {
   const auto program = read_sample(sample);
   EXPECT_READS(program);
   EXPECT_EQ((*program)[program->inputs[0]].name, "x___31m__y");
+}
+
+// ---- Ops of fold8's own, as torch.export writes them
+
+Result<Program> read_with_ops(const Sample& sample) {
+  return read_bytes(zip_bytes(sample.entries(), sample.deflate), {}, ops::table());
+}
+
+TEST(Pt2, NodesThatDoNothingAtInference) {
+  const auto dropout = [](const std::string& op, bool train) {
+    const char* first = op.ends_with('_') ? "self" : "input";  // as in the schemas of torch 2.13
+    return node(fmt::format("torch.ops.aten.{}.default", op), "d",
+                {{first, as_tensor("a")}, {"p", of("as_float", 0.5)}, {"train", of("as_bool", train)}});
+  };
+  const json a = node("torch.ops.aten.relu.default", "a", {{"self", as_tensor("x")}});
+  for (const char* op : {"dropout", "dropout_", "feature_dropout", "feature_dropout_", "alpha_dropout",
+                         "alpha_dropout_", "feature_alpha_dropout", "feature_alpha_dropout_"}) {
+    Sample sample;
+    EXPECT_READS(read_with_ops(sample.only({a, dropout(op, false), relu("y", "d")})));
+    const auto training = read_with_ops(sample.only({a, dropout(op, true), relu("y", "d")}));
+    expect_error(training, "F8-0301", "drops at random");
+    expect_error(training, "F8-0301", "call model.eval() before export");
+  }
+  Sample same;
+  const auto cast = [](const char* target, int dtype) {
+    return node(target, "d", {{"self", as_tensor("a")}, {"dtype", of("as_scalar_type", dtype)}});
+  };
+  for (const char* target :
+       {"torch.ops.aten.to.dtype", "torch.ops.aten.to.dtype_layout", "torch.ops.aten._to_copy.default"}) {
+    EXPECT_READS(read_with_ops(same.only({a, cast(target, 7), relu("y", "d")})));
+    Sample other;
+    expect_error(read_with_ops(other.only({a, cast(target, 8), relu("y", "d")})), "F8-0301", "between element types");
+  }
+}
+
+TEST(Pt2, OpenEndsOfSlicesAreClipped) {
+  const auto slice = [](int64_t start, int64_t end) {
+    return node("torch.ops.aten.slice.Tensor", "y",
+                {{"self", as_tensor("x")}, {"dim", as_int(1)}, {"start", as_int(start)}, {"end", as_int(end)}});
+  };
+  struct Case {
+    int64_t start, end, size, first, last;
+  };
+  // x[:, 1:], x[:, -2:], x[:, :9], x[:, -9:2], x[:, 9:] of 4, as Python has them.
+  for (const Case& c : {Case{1, INT64_MAX, 3, 1, 4},
+                        {-2, INT64_MAX, 2, 2, 4},
+                        {0, 9, 4, 0, 4},
+                        {-9, 2, 2, 0, 2},
+                        {9, INT64_MAX, 0, 4, 4}}) {
+    Sample sample;
+    sample.only({slice(c.start, c.end)});
+    sample.values()["y"] = meta(7, {1, c.size});
+    const auto program = read_with_ops(sample);
+    EXPECT_READS(program);
+    EXPECT_EQ(program->nodes[0].attrs.integer("start"), c.first);
+    EXPECT_EQ(program->nodes[0].attrs.integer("end"), c.last);
+  }
 }
 
 // ---- Where a node comes from -------------------------------------------------------------------------------------
@@ -701,7 +776,7 @@ TEST(Pt2, LyingDirectories) {
   const std::string stored = zip_bytes(Sample{}.entries());
   const std::string name = "sample/data/weights/weight_0";
   expect_error(read_bytes(forge<uint32_t>(stored, name, kBytes, 0x7fffffffU)), "F8-0105",
-               "claims 2147483647 bytes; at most");
+               "claims 2147483647 bytes from 12");
   expect_error(read_bytes(forge<uint32_t>(stored, name, kBytes, 0x3fffffffU)), "F8-0105",
                "claims 1073741823 bytes from 12");
   expect_error(read_bytes(forge<uint32_t>(stored, name, kStoredBytes, 0x3fffffffU)), "F8-0105",
@@ -850,10 +925,10 @@ TEST(Pt2, AbsurdTensors) {
   expect_error(sample, "F8-0108", "value 'x': a dimension of size -1");
 
   constexpr int64_t kMiB = int64_t{1} << 20;
-  Sample sum;  // each would do, both together do not: 160 MiB each out of one stored
+  Sample sum;  // each would do, both together do not: 50 MiB each out of one stored, where 80 may be held
   std::vector<json> nodes;
   for (const std::string name : {"a", "b"}) {
-    const json big = meta(2, {160, kMiB}, {0, 1}, name == "a" ? 0 : 1);
+    const json big = meta(2, {50, kMiB}, {0, 1}, name == "a" ? 0 : 1);
     sum.inputs().push_back(stored_input("tensor_constant", "c_" + name, name));
     sum.constants["config"][name] = payload("t", big);
     sum.values()["c_" + name] = sum.values()["r_" + name] = big;
@@ -861,6 +936,80 @@ TEST(Pt2, AbsurdTensors) {
   }
   sum.files["data/constants/t"] = std::string(kMiB + 1, 'a');
   expect_error(sum.only(nodes), "F8-0108", "constants need more than");
+}
+
+// ---- Memory: what small files ask for
+
+Result<Program> read_deflated(const std::string& entry, const std::string& text) {
+  auto entries = Sample{}.entries();
+  entries["sample/" + entry] = text;
+  return read_bytes(zip_bytes(entries, true));
+}
+
+// `object` with one more member, of `count` times `piece`.
+std::string swollen(const json& object, const std::string& piece, size_t count) {
+  std::string text = object.dump();
+  text.pop_back();
+  text += ", \"more\": [";
+  for (size_t i = 0; i < count; ++i) text += piece;
+  return text + "0]}";
+}
+
+TEST(Pt2, EntriesThatUnpackFarBeyondTheirFile) {
+  const std::string zeros(size_t{70} << 20, '0');
+  for (const char* entry : {"models/model.json", "data/weights/weight_0"})
+    expect_error(read_deflated(entry, zeros), "F8-0105", "unpacks to 73400320 bytes; of this file, at most");
+}
+
+TEST(Pt2, JsonThatTakesFarMoreMemoryThanItsText) {
+  const std::pair<const char*, size_t> kPieces[] = {{"[],", 1'000'000}, {"0,", 2'500'000}, {"{\"\":{}},", 500'000}};
+  for (const auto& [piece, count] : kPieces) {
+    const Sample sample;
+    expect_error(read_deflated("models/model.json", swollen(sample.model, piece, count)), "F8-0105",
+                 "'models/model.json' takes about");
+    expect_error(read_deflated("data/weights/model_weights_config.json", swollen(sample.weights, piece, count)),
+                 "F8-0105", "_weights_config.json' takes about");
+  }
+  // All of an archive's JSON together: half of it each.
+  auto entries = Sample{}.entries();
+  entries["sample/models/model.json"] = swollen(Sample{}.model, "[],", 400'000);
+  EXPECT_READS(read_bytes(zip_bytes(entries, true)));
+  entries["sample/data/weights/model_weights_config.json"] = swollen(Sample{}.weights, "[],", 400'000);
+  expect_error(read_bytes(zip_bytes(entries, true)), "F8-0105", "_weights_config.json' takes about");
+}
+
+TEST(Pt2, TensorsThatRepeatTheirBytes) {
+  expect_weight_error(meta(2, {1'000'000'000}, {0}), "F8-0108", "needs more than 268435456 bytes");
+  expect_weight_error(meta(2, {200'000'000}, {0}), "F8-0108", "for shape [200000000], of this file");
+}
+
+TEST(Pt2, StorageThatSeveralTensorsShareIsHeldOnce) {
+  Sample sample;
+  sample.deflate = true;
+  std::vector<json> nodes;
+  for (int i = 0; i < 4; ++i) {
+    const std::string name = fmt::format("t{}", i);
+    sample.inputs().push_back(stored_input("tensor_constant", "c_" + name, name));
+    sample.constants["config"][name] = payload("shared", meta(2, {4}, {1}, i));
+    sample.values()["c_" + name] = sample.values()["r_" + name] = meta(2, {4});
+    nodes.push_back(relu("r_" + name, "c_" + name));
+  }
+  nodes.push_back(relu("y", "x"));
+  sample.files["data/constants/shared"] = std::string(size_t{20} << 20, 'a');  // 4 of these are more than allowed
+  EXPECT_READS(read_sample(sample.only(nodes)));
+}
+
+TEST(Pt2, PartsAreCountedBeforeTheyAreMade) {
+  Sample sample;
+  sample.values()["x"] = meta(2, {1, 200'000'000});
+  const std::pair<const char*, Args> kNodes[] = {
+      {"unbind.int", {{"self", as_tensor("x")}, {"dim", as_int(1)}}},
+      {"split.Tensor", {{"self", as_tensor("x")}, {"split_size", as_int(1)}, {"dim", as_int(1)}}},
+      {"chunk.default", {{"self", as_tensor("x")}, {"chunks", as_int(INT64_MAX)}, {"dim", as_int(1)}}}};
+  for (const auto& [target, args] : kNodes) {
+    sample.only({node(std::string("torch.ops.aten.") + target, "y", args)});
+    expect_error(read_with_ops(sample), "F8-0117", "has 1 results, the op gives 200000000");
+  }
 }
 
 TEST(Pt2, StoredTensorAgainstTheGraph) {

@@ -97,12 +97,36 @@ Result<> import_identity(ImportCall& call) {
   return emit(call, x, call.program.type(x).shape);
 }
 
+// To the element kind that it has already: float32 of float32.
+Result<> import_cast(ImportCall& call) {
+  constexpr int64_t kFloat32 = 7;  // torch/_export/serde/schema.py, ScalarType
+  F8_TRY(const ValueId x, call.tensor("self"));
+  const Type& type = call.program.type(x);
+  const auto dtype = call.args.find("dtype");
+  const bool given = !std::holds_alternative<std::monostate>(dtype->second);
+  if (given && (type.elem != Elem::f32 || dtype->second != Arg(kFloat32)))
+    return call.fail("F8-0301", "converts between element types").note("keep the model in float32 before quantization");
+  return emit(call, x, type.shape);
+}
+
 constexpr Param kView[] = {{"self"}, {"size"}};
 constexpr Param kReshape[] = {{"self"}, {"shape"}};
 constexpr Param kFlatten[] = {{"self"}, {"start_dim", "0"}, {"end_dim", "-1"}};
 constexpr Param kUnsqueeze[] = {{"self"}, {"dim"}};
 constexpr Param kSqueezeAll[] = {{"self"}};
 constexpr Param kDropout[] = {{"input"}, {"p"}, {"train"}};
+constexpr Param kDropoutInPlace[] = {{"self"}, {"p"}, {"train"}};
+constexpr Param kTo[] = {{"self"}, {"dtype"}, {"non_blocking", "false"}, {"copy", "false"}, {"memory_format", "null"}};
+constexpr Param kToLayout[] = {{"self"},           {"dtype", "null"},        {"layout", "null"},
+                               {"device", "null"}, {"pin_memory", "null"},   {"non_blocking", "false"},
+                               {"copy", "false"},  {"memory_format", "null"}};
+constexpr Param kToCopy[] = {{"self"},
+                             {"dtype", "null"},
+                             {"layout", "null"},
+                             {"device", "null"},
+                             {"pin_memory", "null"},
+                             {"non_blocking", "false"},
+                             {"memory_format", "null"}};
 constexpr Param kClone[] = {{"self"}, {"memory_format", "null"}};
 constexpr ImportRow kImports[] = {
     {"torch.ops.aten.view.default", kView, import_view},
@@ -115,7 +139,20 @@ constexpr ImportRow kImports[] = {
     {"torch.ops.aten.squeeze.dim", kUnsqueeze, import_squeeze},
     {"torch.ops.aten.squeeze.dims", kUnsqueeze, import_squeeze},
     {"torch.ops.aten.dropout.default", kDropout, import_identity},
-    {"torch.ops.aten.dropout_.default", kDropout, import_identity},
+    {"torch.ops.aten.dropout_.default", kDropoutInPlace, import_identity},
+    {"torch.ops.aten.feature_dropout.default", kDropout, import_identity},
+    {"torch.ops.aten.feature_dropout_.default", kDropoutInPlace, import_identity},
+    {"torch.ops.aten.alpha_dropout.default", kDropout, import_identity},
+    {"torch.ops.aten.alpha_dropout_.default", kDropoutInPlace, import_identity},
+    {"torch.ops.aten.feature_alpha_dropout.default", kDropout, import_identity},
+    {"torch.ops.aten.feature_alpha_dropout_.default", kDropoutInPlace, import_identity},
+    {"torch.ops.aten.to.dtype", kTo, import_cast},
+    {"torch.ops.aten.to.dtype_layout", kToLayout, import_cast},
+    {"torch.ops.aten._to_copy.default", kToCopy, import_cast},
+    {"torch.ops.aten.positive.default", kSqueezeAll, import_identity},
+    {"torch.ops.aten.lift_fresh.default", kSqueezeAll, import_identity},
+    {"torch.ops.aten.alias_copy.default", kSqueezeAll, import_identity},
+    {"torch.ops.aten.detach_copy.default", kSqueezeAll, import_identity},
     {"torch.ops.aten.clone.default", kClone, import_identity},
     {"torch.ops.aten.contiguous.default", kClone, import_identity},
     {"torch.ops.aten.alias.default", kSqueezeAll, import_identity},

@@ -80,6 +80,7 @@ Result<> import_select(ImportCall& call) {
 
 Result<> import_unbind(ImportCall& call) {
   F8_TRY(const Along a, along(call));
+  F8_CHECK(call.expect_results(a.size));
   for (int64_t i = 0; i < a.size; ++i) F8_CHECK(emit_index(call, a, i));
   return ok;
 }
@@ -110,6 +111,8 @@ Result<> emit_parts(ImportCall& call, const Along& a, const std::vector<int64_t>
 // Parts of `part` each, the last of what is left. No dimension of size 0 comes apart.
 Result<> emit_equal_parts(ImportCall& call, const Along& a, int64_t part) {
   if (part < 1 && a.size > 0) return call.fail("F8-0301", fmt::format("splits {} into parts of {}", a.size, part));
+  const int64_t parts = part < 1 ? 1 : a.size / part + (a.size % part != 0 ? 1 : 0);
+  F8_CHECK(call.expect_results(std::max<int64_t>(1, parts)));
   std::vector<int64_t> sizes;
   for (int64_t at = 0; at < a.size; at += part) sizes.push_back(std::min(part, a.size - at));
   if (sizes.empty()) sizes.push_back(0);
