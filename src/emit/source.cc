@@ -62,8 +62,8 @@ class Source {
     fmt::memory_buffer out;
     std::map<std::pair<uint64_t, Elem>, std::string> known;
     Names names;
-    for (size_t i = 0; i < p_.values.size(); ++i) {
-      const Value& value = p_.values[i];
+    for (ValueId id : p_.values.keys()) {
+      const Value& value = p_[id];
       if (!value.is_constant()) continue;
       auto [entry, fresh] = known.try_emplace({content_hash(*value.constant), value.type.elem});
       if (fresh) {
@@ -71,7 +71,7 @@ class Source {
         write_table(out, entry->second, *value.constant);
         weight_bytes_ += static_cast<int64_t>(value.type.bytes());
       }
-      table_[static_cast<ValueId>(i)] = entry->second;
+      table_[id] = entry->second;
     }
     return fmt::to_string(out);
   }

@@ -6,6 +6,7 @@
 namespace fold8::ops {
 
 using namespace ir;
+extern const OpDef op_dequantize;
 extern const OpDef op_scale_bias;
 
 namespace {
@@ -21,7 +22,7 @@ std::optional<Constant> constant_operand(Program& p, ValueId id) {
   const Value* value = &p[id];
   if (!value->is_constant()) {
     const Node* source = p.producer(id);
-    if (source == nullptr || !source->op->has(trait::is_dequantize) || !p[source->inputs[0]].is_constant())
+    if (source == nullptr || source->op != &op_dequantize || !p[source->inputs[0]].is_constant())
       return std::nullopt;
     value = &p[source->inputs[0]];
     if (value->type.is_q8() && value->type.quant->is_per_tensor()) return std::nullopt;

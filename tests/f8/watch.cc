@@ -144,9 +144,9 @@ T take(std::string_view& bytes) {
   return value;
 }
 
-std::vector<Access> take_part(std::string_view& bytes) {
-  std::vector<Access> all(take<uint32_t>(bytes));
-  for (Access& access : all) access = take<Access>(bytes);
+std::vector<Recorded> take_part(std::string_view& bytes) {
+  std::vector<Recorded> all(take<uint32_t>(bytes));
+  for (Recorded& access : all) access = take<Recorded>(bytes);
   return all;
 }
 
@@ -163,7 +163,7 @@ std::string kind_of(const Apart& a, const target::Target& target) {
 
 bool says_something(const Apart& a) {
   return std::ranges::any_of(a.program.nodes, [](const Node& node) {
-    return node.op->touches != nullptr || node.op->has(trait::elementwise);
+    return node.op->access.trails() || node.op->access.elementwise;
   });
 }
 
@@ -196,11 +196,11 @@ Watched watch(const std::vector<Prepared>& cases, const target::Target& target, 
     take_part(rest);  // before the first node
     std::optional<std::string> wrong;
     for (const Part& part : a.parts) {
-      const std::vector<Access> accesses = take_part(rest);
+      const std::vector<Recorded> accesses = take_part(rest);
       ++result.parts;
       if (!wrong) wrong = wrong_part(a.program, a.plan, target, part, accesses);
       const OpDef& op = *a.program.nodes[a.plan.units[part.unit].first].op;
-      if (op.touches == nullptr) continue;
+      if (!op.access.trails()) continue;
       bool& late = noticed[op.name];
       late = late || wrong_part(a.program, a.plan, target, part, accesses, kLateSteps);
     }

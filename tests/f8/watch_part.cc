@@ -27,12 +27,12 @@ class PartCheck {
     for (ValueId id : node_.outputs) results_.try_emplace(id, p.type(id).bytes());
   }
 
-  std::optional<std::string> run(const std::vector<Access>& accesses) {
-    for (const Access& access : accesses)
+  std::optional<std::string> run(const std::vector<Recorded>& accesses) {
+    for (const Recorded& access : accesses)
       if (!take(access)) return fmt::format("{}: {}", where(), problem_);
-    if (node_.op->touches == nullptr) {
-      if (node_.op->has(trait::elementwise)) check_elements();
-    } else {
+    if (node_.op->access.elementwise) {
+      check_elements();
+    } else if (node_.op->access.trails()) {
       check_touches();
     }
     if (problem_.empty()) return std::nullopt;
@@ -59,7 +59,7 @@ class PartCheck {
     return offset >= begin && offset < begin + plan_.units[part_.unit].scratch_bytes;
   }
 
-  bool take(const Access& a) {
+  bool take(const Recorded& a) {
     if (is_scratch(a.offset)) return true;
     if (Byte* byte = find(results_, a.offset)) {
       if (a.first_write != 0) byte->first_write = a.first_write;
@@ -86,7 +86,7 @@ class PartCheck {
   }
 
   void check_touches() {
-    for (const Touch& t : node_.op->touches(p_, node_, target_, part_.row)) {
+    for (const Touch& t : touches_of(p_, node_, target_, part_.row)) {
       const ValueId id = t.write ? node_.outputs[t.index] : node_.inputs[t.index];
       if (p_[id].is_constant()) continue;
       for (int64_t b = t.begin; b < t.end; ++b) {
@@ -148,7 +148,7 @@ class PartCheck {
 }  // namespace
 
 std::optional<std::string> wrong_part(const Program& program, const plan::Plan& plan, const target::Target& target,
-                                      const Part& part, const std::vector<Access>& accesses, int64_t late) {
+                                      const Part& part, const std::vector<Recorded>& accesses, int64_t late) {
   if (!part.empty) return PartCheck(program, plan, target, part, late).run(accesses);
   if (accesses.empty()) return std::nullopt;
   return "something happens before the first row";

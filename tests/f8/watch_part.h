@@ -11,7 +11,7 @@
 namespace fold8::f8 {
 
 // Of a byte of the arena: when it was first written and last read, counted from 1; 0: never. As watch_host.h writes it.
-struct Access {
+struct Recorded {
   uint32_t offset = 0;
   uint32_t first_write = 0;
   uint32_t last_read = 0;
@@ -27,6 +27,6 @@ struct Part {
 // What the op does not say, or says otherwise; nullopt: nothing. Values of the program lie apart. `late`: steps by
 // which what the op says of its writes is put off, a fault planted by tests.
 std::optional<std::string> wrong_part(const ir::Program& program, const plan::Plan& plan, const target::Target& target,
-                                      const Part& part, const std::vector<Access>& accesses, int64_t late = 0);
+                                      const Part& part, const std::vector<Recorded>& accesses, int64_t late = 0);
 
 }  // namespace fold8::f8

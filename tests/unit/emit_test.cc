@@ -209,7 +209,9 @@ TEST(Emit, NamesThatDifferInCaseAloneAreRefusedTogether) {
 
 TEST(Emit, NamesFromTheGraphStayInTheirComments) {
   ir::Program program = linear();
-  program[program.inputs[0]].name = "x */ #error \\";
+  const ir::ValueId odd = program.add_value("x */ #error \\", {});
+  program.swap_names(odd, program.inputs[0]);
+  program.compact();
   const Model model = emitted(program, "net");
   for (const Compiler& compiler : compilers("c", {"c11"}))
     EXPECT_EQ(complaint(compiler, model.emission.files, "#include \"net.h\"\n"), "");

@@ -12,6 +12,8 @@
 namespace fold8::ops {
 
 using namespace ir;
+extern const OpDef op_dequantize;
+extern const OpDef op_reshape;
 
 namespace {
 
@@ -35,8 +37,7 @@ std::optional<std::vector<GainShift>> by_channel(const Coefficients& c, const Sh
 const Value* constant_behind(const Program& p, ValueId id) {
   if (p[id].is_constant()) return &p[id];
   const Node* source = p.producer(id);
-  const bool quantized =
-      source != nullptr && source->op->has(trait::is_dequantize) && p[source->inputs[0]].is_constant();
+  const bool quantized = source != nullptr && source->op == &op_dequantize && p[source->inputs[0]].is_constant();
   return quantized ? &p[source->inputs[0]] : nullptr;
 }
 
@@ -107,23 +108,23 @@ Result<bool> replace(Program& p, const Node& node, const Weighted& w, const std:
   const ValueId x = node.inputs[0];
   const ValueId y = node.outputs[0];
   Node& op = *w.node;
-  op.inputs.resize(3, ValueId::none);
-  op.inputs[2] = p.add_constant(
-      op.name + ".bias", f32({w.weight.type.shape[0]}),
-      make_tensor(Elem::f32, {w.weight.type.shape[0]}, std::vector<float>(bias.begin(), bias.end())));
+  op.inputs.resize(3);
+  op.inputs.set(2, p.add_constant(
+                       op.name + ".bias", f32({w.weight.type.shape[0]}),
+                       make_tensor(Elem::f32, {w.weight.type.shape[0]}, std::vector<float>(bias.begin(), bias.end()))));
   op.places.insert(op.places.end(), node.places.begin(), node.places.end());
   if (w.weight.type.elem == Elem::f32) {
-    op.inputs[1] = scaled_floats(p, w, gain);
+    op.inputs.set(1, scaled_floats(p, w, gain));
   } else {
     F8_TRY(const ValueId weight, scaled_integers(p, node, w, gain));
     Node dequantize = *p.producer(op.inputs[1]);
     dequantize.inputs = {weight};
     dequantize.outputs = {p.add_value(p[op.inputs[1]].name, f32(w.weight.type.shape))};
-    op.inputs[1] = dequantize.outputs[0];
-    p.nodes.insert(p.nodes.begin() + (&op - p.nodes.data()), std::move(dequantize));
+    op.inputs.set(1, dequantize.outputs[0]);
+    p.nodes.insert(p.nodes.index_of(op), std::move(dequantize));
   }
   p.replace_uses(y, x);
-  p.erase_nodes([&](const Node& other) { return other.outputs[0] == y; });
+  p.nodes.erase(node);
   return true;
 }
 
@@ -133,10 +134,10 @@ Node* weighted_before(Program& p, const Node& node) {
   for (const Node* reader = &node;;) {
     Node* above = p.producer(x);
     if (above == nullptr || p.sole_user(x) != reader) return nullptr;
-    if (above->op->has(trait::weighted)) return above->attrs.has("min") || above->attrs.has("layout") ? nullptr : above;
+    if (above->op->quant.weights) return above->attrs.has("min") || above->attrs.has("layout") ? nullptr : above;
     const Shape& shape = p.type(x).shape;
     const Shape& from = p.type(above->inputs[0]).shape;
-    if (!above->op->has(trait::shape_only) || from.size() < 2 || shape.size() < 2 || from[0] != shape[0] ||
+    if (above->op != &op_reshape || from.size() < 2 || shape.size() < 2 || from[0] != shape[0] ||
         from[1] != shape[1])
       return nullptr;
     reader = above;
@@ -186,7 +187,7 @@ Result<bool> fold_into_weights_before(Program& p, Node& node) {
 
 Result<bool> fold_into_weights_after(Program& p, Node& node) {
   Node* after = p.sole_user(node.outputs[0]);
-  if (after == nullptr || !after->op->has(trait::weighted) || after->inputs[0] != node.outputs[0] ||
+  if (after == nullptr || !after->op->quant.weights || after->inputs[0] != node.outputs[0] ||
       node.attrs.has("min") || p.type(node.outputs[0]).shape != p.type(node.inputs[0]).shape)
     return false;
   const Shape& shape = p.type(node.inputs[0]).shape;

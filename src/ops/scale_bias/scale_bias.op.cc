@@ -18,6 +18,7 @@
 namespace fold8::ops {
 
 using namespace ir;
+extern const OpDef op_clamp;
 
 namespace {
 
@@ -87,7 +88,7 @@ bool compose_with_the_one_before(Program& p, Node& node) {
 bool swap_with_a_clamp_before(Program& p, Node& node) {
   const ValueId x = node.inputs[0];
   Node* clamp = p.producer(x);
-  if (clamp == nullptr || !clamp->op->has(trait::is_clamp) || p.sole_user(x) != &node ||
+  if (clamp == nullptr || clamp->op != &op_clamp || p.sole_user(x) != &node ||
       p.type(x).shape != p.type(node.outputs[0]).shape)
     return false;
   const Coefficients c = coefficients(p, node);
@@ -96,8 +97,8 @@ bool swap_with_a_clamp_before(Program& p, Node& node) {
   if (std::ranges::any_of(c.at, differs) || gain == 0 || !std::isfinite(gain) || !std::isfinite(shift)) return false;
   const auto [least, most] =
       std::minmax({gain * clamp->attrs.number("min") + shift, gain * clamp->attrs.number("max") + shift});
-  node.inputs[0] = clamp->inputs[0];
-  clamp->inputs[0] = x;
+  node.inputs.set(0, clamp->inputs[0]);
+  clamp->inputs.set(0, x);
   clamp->attrs.set("min", least);
   clamp->attrs.set("max", most);
   std::swap(node.outputs, clamp->outputs);
@@ -108,7 +109,7 @@ bool swap_with_a_clamp_before(Program& p, Node& node) {
 Result<bool> simplify(Program& p, Node& node) {
   if (p.form != Form::torch) return false;
   const ValueId y = node.outputs[0];
-  if (p.users(y).empty() && !p.is_output(y)) return false;
+  if (!p.is_needed(y)) return false;
   if (swap_with_a_clamp_before(p, node)) return true;
   if (compose_with_the_one_before(p, node)) return true;
   F8_TRY(const bool before, fold_into_weights_before(p, node));
@@ -141,8 +142,8 @@ Result<> integerize(Program& p, Node& node) {
   const auto constant = [&](const char* suffix, const std::vector<int32_t>& data) {
     return p.add_constant(node.name + suffix, {Elem::i32, c.shape, {}}, make_tensor(Elem::i32, c.shape, data));
   };
-  node.inputs[1] = constant(".scale", scale);
-  node.inputs[2] = constant(".bias", bias);
+  node.inputs.set(1, constant(".scale", scale));
+  node.inputs.set(2, constant(".bias", bias));
   node.attrs.set("shift", int64_t{table.shift});
   return ok;
 }
@@ -211,25 +212,18 @@ std::optional<KernelCall> rows(const Program& p, const Node& node, const target:
   return call;
 }
 
-std::vector<Touch> touches(const Program& p, const Node& node, const target::Target& target,
-                           std::optional<int64_t> row) {
-  std::vector<Touch> all = touches_binary(p, node, target, row);
-  std::erase_if(all, [](const Touch& t) { return !t.write && t.index != 0; });
-  return all;
-}
-
 }  // namespace
 
 extern const OpDef op_scale_bias;
 constexpr OpDef op_scale_bias = {
     .name = "scale_bias",
-    .traits = trait::fuses_clamp | trait::elementwise,
+    .traits = trait::fuses_clamp,
+    .access = {.elementwise = true},
     .infer = infer,
     .integerize = integerize,
     .evaluate = evaluate,
     .permute_through = permute_binary,
     .simplify = simplify,
-    .touches = touches,
     .rows = rows,
     .calls = calls,
 };
