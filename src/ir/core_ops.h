@@ -15,6 +15,7 @@ struct CoreOps {
   const OpDef* permute = nullptr;     // attr dims
   const OpDef* slice = nullptr;       // attrs dim, start, end, step
   const OpDef* cat = nullptr;         // attr dim
+  const OpDef* lut = nullptr;         // operands x and table, or a function of reals that has no other integer form
 };
 
 }  // namespace fold8::ir

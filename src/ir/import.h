@@ -41,6 +41,7 @@ struct ImportCall {
   std::map<std::string, Arg, std::less<>> args;
   std::vector<std::string> result_names;
   std::vector<ValueId> results;  // filled by the import function, one per result name
+  const ImportRow* row = nullptr;  // that reads it; of an in-place op without a row, that of the op it is named after
 
   // Typed access; the error names target, argument and what was found.
   Result<ValueId> tensor(std::string_view arg) const;

@@ -85,8 +85,8 @@ struct WeightRule {
 // How an op treats quantization.
 struct QuantRule {
   Parameters result = Parameters::own;
-  // What the result is quantized with where it leaves the model in float. Nullopt: that is an error.
-  std::optional<FixedResult> fixed = std::nullopt;
+  // What the result is quantized with where it leaves the model in float. Null, or nullopt: its range is not known.
+  std::optional<FixedResult> (*fixed)(const Node&) = nullptr;
   std::optional<WeightRule> weights = std::nullopt;
 
   constexpr bool shares() const { return result >= Parameters::shared; }
@@ -110,6 +110,10 @@ struct OpDef {
   // torch -> int8, called once operands and results carry int8 types: checks what integers cannot do and converts
   // what is still real (a float bias, a clamp's bounds). Null when there is nothing to do.
   Result<> (*integerize)(Program&, Node&) = nullptr;
+
+  // Elementwise ops, in reals: an element of the result from the elements of the operands that broadcast to it, before
+  // any fused clamp. Chains of such ops that start at one quantized value become a table. Null: it has no such form.
+  double (*real)(const Node&, std::span<const double> operands) = nullptr;
 
   // The meaning, in int8, packed and placed form (and torch form for ops on the program's ends).
   void (*evaluate)(const Evaluation&) = nullptr;
@@ -159,7 +163,7 @@ constexpr std::string_view missing(const OpDef& op) {
   if (op.access.elementwise && op.access.windows != nullptr) return "one kind of access";
   if (op.quant.weights && (op.integerize == nullptr || op.macs == nullptr)) return "checks and a count of its weights";
   if (op.channels != nullptr && !op.quant.weights) return "weights that lose channels";
-  if (op.quant.shares() && (op.quant.fixed || op.quant.weights)) return "parameters of its own";
+  if (op.quant.shares() && (op.quant.fixed != nullptr || op.quant.weights)) return "parameters of its own";
   if (op.quant.moves() && (op.pack != nullptr || op.macs != nullptr || op.has(trait::fuses_clamp)))
     return "results that it only moves";
   return "";

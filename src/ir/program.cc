@@ -100,7 +100,11 @@ void Program::replace_uses(ValueId from, ValueId to) {
 }
 
 Diag Program::error_at(const Node& node, std::string code, std::string message) const {
-  Diag diag = error(std::move(code), fmt::format("{}: {}", node.op->name, message)).in(file).at(node.place());
+  const Attr* function = node.attrs.find("function");  // of an op that stands for many
+  const auto* own = function == nullptr ? nullptr : std::get_if<std::string>(function);
+  Diag diag = error(std::move(code), fmt::format("{}: {}", own == nullptr ? node.op->name : *own, message))
+                  .in(file)
+                  .at(node.place());
   if (diag.place.node.empty()) diag.place.node = node.name;
   return diag;
 }

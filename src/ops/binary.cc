@@ -17,12 +17,6 @@ constexpr size_t kMaxRank = 5;  // after dimensions that are walked alike have b
 
 // ---- shapes
 
-// The size of dimension `i` of `rank`, counted with the missing outer dimensions.
-int64_t size_at(const Shape& shape, size_t i, size_t rank) {
-  const size_t missing = rank - shape.size();
-  return i < missing ? 1 : shape[i - missing];
-}
-
 // Elements between neighbours along each dimension of y; 0 where the operand stands still.
 std::vector<int64_t> strides_in(const Shape& shape, const Shape& y) {
   const std::vector<int64_t> own = dense_strides(shape);
@@ -86,17 +80,6 @@ Result<> import_sum(ImportCall& call, std::string_view a, std::string_view b, co
 }
 
 // ---- shapes and checks
-
-std::optional<Shape> broadcast(const Shape& a, const Shape& b) {
-  Shape y(std::max(a.size(), b.size()));
-  for (size_t i = 0; i < y.size(); ++i) {
-    const int64_t m = size_at(a, i, y.size());
-    const int64_t n = size_at(b, i, y.size());
-    if (m != n && m != 1 && n != 1) return std::nullopt;
-    y[i] = m == 1 ? n : m;
-  }
-  return y;
-}
 
 Walk walk_of(const Shape& a, const Shape& b, const Shape& y) {
   const std::vector<int64_t> sa = strides_in(a, y);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ir/infer.h"
+#include "ir/reals.h"
 
 namespace fold8::ops {
 
@@ -25,9 +26,6 @@ Result<> import_sum(ir::ImportCall& call, std::string_view a, std::string_view b
                     const ir::OpDef& difference);
 
 // ---- shapes and checks
-
-// The shape of the result; nullopt where they do not broadcast.
-std::optional<ir::Shape> broadcast(const ir::Shape& a, const ir::Shape& b);
 
 // The fewest dimensions that visit every element of a result in order, and how each operand advances along them.
 struct Walk {

@@ -8,38 +8,11 @@ using namespace ir;
 
 namespace {
 
-template <class T>
-std::vector<double> scaled(const Value& constant) {
-  const Quant& q = *constant.type.quant;
-  int64_t inner = 1;  // elements of one index along the axis of the scales
-  if (!q.is_per_tensor())
-    for (size_t i = static_cast<size_t>(q.axis) + 1; i < constant.type.shape.size(); ++i)
-      inner *= constant.type.shape[i];
-  const auto ints = constant.constant->as<T>();
-  std::vector<double> reals(ints.size());
-  for (size_t i = 0; i < ints.size(); ++i) {
-    const size_t channel = static_cast<size_t>(static_cast<int64_t>(i) / inner) % q.scales.size();
-    reals[i] = (static_cast<double>(ints[i]) - q.zero) * q.scales[q.is_per_tensor() ? 0 : channel];
-  }
-  return reals;
-}
-
 double quantized(double real, const Quant& q) {
   return std::clamp(std::nearbyint(real / q.scale()) + q.zero, -128.0, 127.0);
 }
 
 }  // namespace
-
-std::optional<std::vector<double>> real_values(const Value& constant) {
-  if (constant.type.elem == Elem::f32) {
-    const auto floats = constant.constant->as<float>();
-    return std::vector<double>(floats.begin(), floats.end());
-  }
-  if (!constant.type.quant) return std::nullopt;
-  if (constant.type.elem == Elem::i8) return scaled<int8_t>(constant);
-  if (constant.type.elem == Elem::i32) return scaled<int32_t>(constant);
-  return std::nullopt;
-}
 
 ValueId add_quantized(Program& p, const std::string& name, const Shape& shape, const std::vector<double>& reals,
                       const Quant& quant) {

@@ -1,15 +1,13 @@
-// Constants that integer ops read beside their activations: the reals that stand behind one, and its int8 form.
+// Constants that integer ops read beside their activations, as int8.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "ir/infer.h"
+#include "ir/reals.h"
 
 namespace fold8::ops {
-
-// The reals of an f32 constant, or of a quantized integer one. nullopt for any other kind.
-std::optional<std::vector<double>> real_values(const ir::Value& constant);
 
 // A q8 constant of these reals, rounded half to even as PyTorch's quantize does, and saturated.
 ir::ValueId add_quantized(ir::Program& program, const std::string& name, const ir::Shape& shape,

@@ -23,7 +23,8 @@ const ir::CoreOps& core() {
                                      .reshape = &op_reshape,
                                      .permute = &op_permute,
                                      .slice = &op_slice,
-                                     .cat = &op_cat};
+                                     .cat = &op_cat,
+                                     .lut = &op_lut};
   return kCore;
 }
 

@@ -29,6 +29,7 @@ Result<> drop_dead(ir::Program&, Context&);       // nodes and constants that no
 Result<> fold_constants(ir::Program&, Context&);  // data movement and quantization of constants, done now
 Result<> fuse_clamp(ir::Program&, Context&);      // clamp(op(x)) into op where op clamps for free (torch and int8 form)
 Result<> spread_qparams(ir::Program&, Context&);  // parameters through ops that only move data
+Result<> compose_tables(ir::Program&, Context&);  // chains of elementwise ops on one value into tables
 Result<> fold_qparams(ir::Program&, Context&);    // torch -> int8: DQ/Q nodes become parameters of operands and results
 
 // ---- int8 form

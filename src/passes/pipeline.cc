@@ -26,6 +26,8 @@ constexpr Step kLower[] = {
     {"simplify", simplify, ir::Form::torch, "a batch norm belongs to the weights before it"},
     {"fuse_clamp", fuse_clamp, ir::Form::torch, "relu stands between an op and its quantize"},
     {"spread_qparams", spread_qparams, ir::Form::torch, "some quantizers leave views between q and dq, or none"},
+    {"compose_tables", compose_tables, ir::Form::torch, "what depends on one int8 value is a table of 256"},
+    {"spread_qparams", spread_qparams, ir::Form::torch, "tables have parameters that views behind them take"},
     {"fold_qparams and align_qparams", fold_and_align, ir::Form::int8,
      "from here on there are only integers; a view of other parameters is a requantize and a view"},
     {"fuse_clamp", fuse_clamp, ir::Form::int8, "a quantized relu after a quantized op of the same parameters"},

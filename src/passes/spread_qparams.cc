@@ -36,8 +36,9 @@ class Spreader {
   void fix_results() {
     for (size_t i = 0; i < p_.nodes.size(); ++i) {
       const Node node = p_.nodes[i];
-      if (!node.op->quant.fixed || node.outputs.size() != 1 || !leaves_in_float(node.outputs[0])) continue;
-      const auto [scale, zero] = *node.op->quant.fixed;
+      const auto fixed = node.op->quant.fixed == nullptr ? std::nullopt : node.op->quant.fixed(node);
+      if (!fixed || node.outputs.size() != 1 || !leaves_in_float(node.outputs[0])) continue;
+      const auto [scale, zero] = *fixed;
       Diag report =
           p_.error_at(node, "F8-0307",
                       fmt::format("%{} leaves the model in float; it is quantized with scale {} and zero point {}",

@@ -100,6 +100,13 @@ bool writes_first_argument(std::string_view target) {
   return name.ends_with('_') && !name.ends_with("__");
 }
 
+// The same op as one that returns a new tensor: what it computes is what the in-place op writes.
+std::string functional(const std::string& target) {
+  if (!writes_first_argument(target)) return target;
+  const size_t overload = target.rfind('.');
+  return target.substr(0, overload - 1) + target.substr(overload);
+}
+
 // Checks and constraints on sizes: they return nothing, and the export has held them true.
 bool only_asserts(const GraphNode& node) {
   if (!node.results.empty() || !node.odd_result.empty()) return false;
@@ -242,13 +249,14 @@ class Walk {
     if (node.is_symbolic || only_asserts(node)) return ok;
     if (!node_names_.insert(node.name).second)
       return error("F8-0116", fmt::format("node '{}' is defined twice", printable(node.name)));
-    const auto row = rows_.find(node.target);
+    auto row = rows_.find(node.target);
+    if (row == rows_.end()) row = rows_.find(functional(node.target));
     if (row == rows_.end()) return unsupported(node);
     if (!node.odd_result.empty())
       return error("F8-0117",
                    fmt::format("{} has a result of kind '{}', not a tensor", node.target, printable(node.odd_result)));
 
-    ImportCall call{program_, node.target, identifier(node.name), node.place, {}, {}, {}};
+    ImportCall call{program_, node.target, identifier(node.name), node.place, {}, {}, {}, row->second};
     for (const std::string& result : node.results) call.result_names.push_back(identifier(result));
     waits_for_failed_ = false;
     F8_CHECK(fill_args(node, *row->second, call));

@@ -34,7 +34,7 @@ TEST(OpDef, WhatADefinitionClaimsItHas) {
   op.channels = &hooks;
   EXPECT_EQ(missing(op), "weights that lose channels");
   op = sound();
-  op.quant = {.result = Parameters::shared, .fixed = FixedResult{}};
+  op.quant = {.result = Parameters::shared, .fixed = [](const Node&) { return std::optional(FixedResult{}); }};
   EXPECT_EQ(missing(op), "parameters of its own");
   op = sound();
   op.quant.result = Parameters::moved;

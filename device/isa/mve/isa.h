@@ -11,6 +11,7 @@
 #include "isa/mve/depthwise.h"
 #include "isa/mve/depthwise_asm.h"
 #include "isa/mve/gemm.h"
+#include "isa/mve/lut.h"
 #include "isa/mve/order.h"
 #include "isa/mve/pool.h"
 #include "isa/mve/product.h"
@@ -47,6 +48,13 @@ struct MveKernels : V7m {
 
   static void max_window(const PoolWindow& w, int32_t at, int32_t lanes, int32_t lo, int32_t hi, int8_t* y) {
     mve::max_window(w, at, lanes, lo, hi, y);
+  }
+
+  static void lookup(int32_t elems, const int8_t* table, const int8_t* x, int8_t* y) {
+    mve::lookup(elems, table, x, y);
+  }
+  static void lookup_channels(int32_t channels, const int8_t* tables, const int8_t* x, int8_t* y) {
+    mve::lookup_channels(channels, tables, x, y);
   }
 
   template <int kShift, bool kClamp, int kStepA, int kStepB>

@@ -10,6 +10,7 @@
 #include "isa/v7m/depthwise_loops.h"
 #include "isa/v7m/gemm.h"
 #include "isa/v7m/load.h"
+#include "isa/v7m/lut.h"
 #include "isa/v7m/order.h"
 #include "isa/v7m/pool.h"
 #include "isa/v7m/product.h"
@@ -62,6 +63,14 @@ struct V7m {
 
   static void max_window(const PoolWindow& w, int32_t at, int32_t lanes, int32_t lo, int32_t hi, int8_t* y) {
     lanes == 4 ? v7m::max_four(w, at, lo, hi, y) : v7m::max_bytes(w, at, lanes, lo, hi, y);
+  }
+
+  // Tables, ops/lut.
+  static void lookup(int32_t elems, const int8_t* table, const int8_t* x, int8_t* y) {
+    v7m::lookup(elems, table, x, y);
+  }
+  static void lookup_channels(int32_t channels, const int8_t* tables, const int8_t* x, int8_t* y) {
+    v7m::lookup_channels(channels, tables, x, y);
   }
 
   // The elements of one run, core/product.h.

@@ -46,6 +46,7 @@ constexpr OpDef op_add = {
     .imports = kImports,
     .infer = infer_sum,
     .integerize = integerize_sum,
+    .real = [](const Node&, std::span<const double> x) { return x[0] + x[1]; },
     .evaluate = evaluate,
     .permute_through = permute_binary,
     .simplify = simplify,

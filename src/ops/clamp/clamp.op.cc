@@ -74,6 +74,10 @@ Result<> integerize(Program& p, Node& node) {
   return ok;
 }
 
+double real(const Node& node, std::span<const double> x) {
+  return std::min(std::max(x[0], node.attrs.number("min")), node.attrs.number("max"));
+}
+
 void evaluate(const Evaluation& e) {
   const auto lo = static_cast<int32_t>(e.node.attrs.integer("min"));
   const auto hi = static_cast<int32_t>(e.node.attrs.integer("max"));
@@ -99,6 +103,7 @@ constexpr OpDef op_clamp = {
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,
+    .real = real,
     .evaluate = evaluate,
     .calls = calls,
 };

@@ -1,4 +1,5 @@
-// mul: y = a * b, broadcast. ops/binary.h has its forms. A division by a constant is a mul by its reciprocal.
+// mul: y = a * b, broadcast. ops/binary.h has its forms. A division by a constant is a mul by its reciprocal; by
+// anything else, it can only stand in a chain that becomes a table.
 #include <algorithm>
 
 #include "ops/affine.h"
@@ -11,6 +12,7 @@ namespace fold8::ops {
 
 using namespace ir;
 extern const OpDef op_mul;
+extern const OpDef op_lut;
 
 namespace {
 
@@ -25,9 +27,12 @@ Result<> import_div(ImportCall& call) {
   F8_TRY(const ValueId a, import_operand(call, "self"));
   F8_TRY(const ValueId b, import_operand(call, "other"));
   const Value divisor = call.program[b];
-  if (!divisor.is_constant() || divisor.type.elem != Elem::f32)
-    return call.fail("F8-0301", fmt::format("divides by %{}, which is computed at run time; supported: float constants",
-                                            divisor.name));
+  if (!divisor.is_constant() || divisor.type.elem != Elem::f32) {
+    Attrs attrs;
+    attrs.set("function", std::string("div"));
+    F8_CHECK(call.emit(op_lut, {a, b}, attrs));
+    return ok;
+  }
   std::vector<float> reciprocals;
   for (float v : divisor.constant->as<float>()) reciprocals.push_back(1.0f / v);
   if (std::ranges::any_of(reciprocals, [](float v) { return !std::isfinite(v); }))
@@ -160,6 +165,7 @@ constexpr OpDef op_mul = {
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,
+    .real = [](const Node&, std::span<const double> x) { return x[0] * x[1]; },
     .evaluate = evaluate,
     .permute_through = permute_binary,
     .simplify = simplify,

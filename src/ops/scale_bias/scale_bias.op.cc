@@ -221,6 +221,7 @@ constexpr OpDef op_scale_bias = {
     .access = {.elementwise = true},
     .infer = infer,
     .integerize = integerize,
+    .real = [](const Node&, std::span<const double> x) { return x[0] * x[1] + x[2]; },
     .evaluate = evaluate,
     .permute_through = permute_binary,
     .simplify = simplify,

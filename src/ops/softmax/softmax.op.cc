@@ -135,6 +135,8 @@ Result<> integerize(Program& p, Node& node) {
   return ok;
 }
 
+std::optional<FixedResult> fixed_result(const Node&) { return FixedResult{.scale = 1.0 / 256, .zero = -128}; }
+
 std::optional<std::vector<int64_t>> permute_through(Program&, Node& node, const std::vector<int64_t>& dims) {
   node.attrs.set("dim", dims[static_cast<size_t>(node.attrs.integer("dim"))]);
   return dims;
@@ -223,7 +225,7 @@ std::vector<KernelCall> calls(const Program& p, const Node& node, const target::
 constexpr OpDef op_softmax = {
     .name = "softmax",
     .traits = trait::fuses_clamp,
-    .quant = {.fixed = FixedResult{.scale = 1.0 / 256, .zero = -128}},
+    .quant = {.fixed = fixed_result},
     .imports = kImports,
     .infer = infer,
     .integerize = integerize,
