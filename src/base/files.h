@@ -1,8 +1,9 @@
-// Files, read whole and written whole: a reader never sees half of one.
+// Files, read whole and written whole: a reader never sees half of one, nor half of a set.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,22 +20,29 @@ struct TextFile {
 inline constexpr int64_t kMaxFileBytes = int64_t{4} << 30;
 Result<std::string> read_file(const std::filesystem::path& path, int64_t max_bytes = kMaxFileBytes);
 
-// Writes every file aside (in `folder`, made if missing), then renames them into place. On an error nothing of
-// `files` has been put in place unless a rename itself failed.
+// Writes `files` into `folder`, made if missing, as one set: on an error, at any kill, and when two processes write
+// there at once, no two files of different sets stand side by side. While a set takes the place of another, all of its
+// changed files but the first are missing. Files that hold the same bytes already are left alone, times and all; other
+// files in the folder are not looked at.
 Result<> write_files(const std::filesystem::path& folder, const std::vector<TextFile>& files);
+
+// As a set of one. Through symbolic links; into what is no file, a device say, directly.
 Result<> write_file(const std::filesystem::path& path, const std::string& contents);
 
-// A fresh folder below the system's temporary one, removed with all it holds when this goes out of scope.
+// A fresh folder below the system's temporary one (TMPDIR), removed with all it holds when this goes out of scope, or
+// when a signal ends the process (interrupt.h).
 class TempFolder {
  public:
-  TempFolder();
+  static Result<TempFolder> make();
+  TempFolder(TempFolder&&) noexcept;
+  TempFolder& operator=(TempFolder&&) noexcept;
   ~TempFolder();
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const;
 
  private:
-  std::filesystem::path path_;
+  struct Owned;
+  explicit TempFolder(std::unique_ptr<Owned> owned);
+  std::unique_ptr<Owned> owned_;
 };
 
 }  // namespace fold8

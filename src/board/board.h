@@ -116,6 +116,7 @@ struct Run {
 
 // Whether the compiler and QEMU are installed; the error says what to install.
 Result<> check_tools();
+Result<> check_compiler();  // the compiler alone, for build() and stack_bounds()
 
 // Writes, compiles and links the image in `folder` (made if missing), which must outlive the runs.
 Result<Built> build(const Image& image, const std::filesystem::path& folder);

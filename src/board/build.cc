@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kCompiler = "arm-none-eabi-g++";
+constexpr const char *kImage = "image.elf", *kMap = "image.map";
 constexpr int64_t kCompileSeconds = 600;
 constexpr size_t kShownLines = 12;  // of a compiler's complaint
 
@@ -110,11 +111,14 @@ Diag complaint(const char* code, std::string message, const std::string& output)
   return diag;
 }
 
-Result<> run_compiler(const Arguments& arguments, const fs::path& folder, const char* code,
+// Runs a compiler that must leave the file `product` in `folder`, fresh.
+Result<> run_compiler(const Arguments& arguments, const fs::path& folder, const std::string& product, const char* code,
                       const std::string& failure) {
   F8_TRY(const Finished finished, run_process(arguments, folder, kCompileSeconds));
   if (finished.timed_out) return error(code, fmt::format("{}: no end after {} s", failure, kCompileSeconds));
   if (finished.exit_code != 0) return complaint(code, failure, finished.output);
+  std::error_code ec;
+  if (!fs::exists(folder / product, ec)) return idle(arguments[0], "write " + product);
   return ok;
 }
 
@@ -136,7 +140,7 @@ std::string object_of(const std::string& source) { return source + ".o"; }
 
 Result<> compile(const target::Target& target, Arguments compiler, const std::string& source, const fs::path& folder) {
   append(compiler, {"-c", source, "-o", object_of(source)});
-  return run_compiler(compiler, folder, "F8-0602", fmt::format("{} does not compile for {}", source, target.cpu));
+  return run_compiler(compiler, folder, object_of(source), "F8-0602", fmt::format("{} does not compile for {}", source, target.cpu));
 }
 
 Result<> compile_emitted(const Image& image, const Arguments& sources, const fs::path& folder) {
@@ -162,9 +166,9 @@ Result<> link(const Image& image, const Arguments& emitted, const fs::path& fold
   if (image.toolchain.compiler.empty()) append(arguments, image.toolchain.flags);  // -flto compiles here, too
   for (const std::string& source : emitted) arguments.push_back(object_of(source));
   for (const char* source : kRunner) arguments.push_back(object_of(source));
-  append(arguments, {"-nostdlib", "-Wl,--gc-sections", "-Wl,-T,board/board.ld", "-Wl,-Map,image.map",
-                     "-Wl,--start-group", "-lc", "-lgcc", "-Wl,--end-group", "-o", "image.elf"});
-  return run_compiler(arguments, folder, "F8-0603",
+  append(arguments, {"-nostdlib", "-Wl,--gc-sections", "-Wl,-T,board/board.ld", std::string("-Wl,-Map,") + kMap,
+                     "-Wl,--start-group", "-lc", "-lgcc", "-Wl,--end-group", "-o", kImage});
+  return run_compiler(arguments, folder, kImage, "F8-0603",
                       fmt::format("the image does not link for {}", image.target.machine));
 }
 
@@ -225,10 +229,11 @@ void add_section(Sizes& sizes, const std::string& output_section, const std::str
 
 // In the map, after its list of discarded sections, output sections start a line and input sections stand one space in:
 // " .text.name  0xaddress  0xbytes  object", broken after a long name.
-Sizes read_map(const std::string& map) {
+Result<Sizes> read_map(const fs::path& file) {
+  F8_TRY(const std::string map, read_file(file));
   constexpr std::string_view kStart = "Linker script and memory map";
   const size_t start = map.find(kStart);
-  require(start != std::string::npos, "the linker's map has its heading");
+  if (start == std::string::npos) return idle(kCompiler, "write the linker's map");
   std::istringstream lines(map.substr(start + kStart.size()));
   Sizes sizes;
   std::string output_section, name;
@@ -280,6 +285,8 @@ int64_t Model::call_stack_bytes() const {
   return buffers.empty() ? 0 : kPushed + static_cast<int64_t>(buffers.size()) * kWord;
 }
 
+Result<> check_compiler() { return check_programs({kCompiler, "arm-none-eabi-objdump"}); }
+
 Result<> check_tools() { return check_programs({kCompiler, "qemu-system-arm"}); }
 
 Result<Built> build(const Image& image, const fs::path& folder) {
@@ -293,9 +300,12 @@ Result<Built> build(const Image& image, const fs::path& folder) {
   F8_CHECK(compile_emitted(image, sources, folder));
   F8_CHECK(compile_runner(image, folder));
   F8_CHECK(link(image, sources, folder));
-  F8_TRY(const std::string map, read_file(folder / "image.map"));
-  return Built{
-      .target = image.target, .models = image.models, .folder = folder, .sources = sources, .sizes = read_map(map)};
+  F8_TRY(Sizes sizes, read_map(folder / kMap));
+  return Built{.target = image.target,
+               .models = image.models,
+               .folder = folder,
+               .sources = sources,
+               .sizes = std::move(sizes)};
 }
 
 Result<std::vector<int64_t>> stack_bounds(const Built& built) {
@@ -307,7 +317,7 @@ Result<std::vector<int64_t>> stack_bounds(const Built& built) {
   std::vector<std::string> entries;
   for (const Model& model : built.models) entries.push_back(model.name + "_invoke");
   F8_TRY(const std::vector<Instruction> image,
-         disassemble(built.folder / "image.elf", timing_of(built.target.cpu).machine));
+         disassemble(built.folder / kImage, timing_of(built.target.cpu).machine));
   return deepest_paths(graphs, entries, pushed_bytes(image));
 }
 

@@ -168,6 +168,7 @@ Result<std::vector<Instruction>> disassemble(const std::filesystem::path& image,
   std::string text;
   auto keep = [&](std::string_view part) { text += part; };
   F8_TRY(const Finished finished, run_process(arguments, image.parent_path(), kSeconds, keep));
+  if (finished.timed_out) return error("F8-0611", fmt::format("{}: no end after {} s", arguments[0], kSeconds));
   if (finished.exit_code != 0)
     return error("F8-0611", fmt::format("arm-none-eabi-objdump ended with exit code {}", finished.exit_code));
   std::vector<Instruction> instructions;
@@ -180,6 +181,7 @@ Result<std::vector<Instruction>> disassemble(const std::filesystem::path& image,
       instructions.push_back(std::move(*instruction));
     }
   }
+  if (instructions.empty()) return idle(arguments[0], "list the image's instructions");
   std::ranges::sort(instructions, {}, &Instruction::address);
   return instructions;
 }

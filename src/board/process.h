@@ -1,4 +1,5 @@
-// Starts a program with an argument vector (no shell), waits, and keeps what it prints.
+// Starts a program with an argument vector (no shell), waits, and keeps what it prints. It is killed, with all that it
+// started, when a signal ends this process (base/interrupt.h).
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,11 @@ Result<> check_programs(const std::vector<std::string>& programs);
 // Takes all that a process prints, part by part, instead of Finished::output.
 using Reader = std::function<void(std::string_view part)>;
 
-// `arguments[0]` is looked up in PATH. At the time limit the process is killed.
+// A tool that says it succeeded, and did not do `what`.
+Diag idle(const std::string& program, const std::string& what);
+
+// `arguments[0]` is looked up in PATH. Ends when the process does, whoever else holds its output, or at the time limit:
+// it is killed then, with all that it started.
 Result<Finished> run_process(const std::vector<std::string>& arguments, const std::filesystem::path& working_folder,
                              int64_t time_limit_seconds, const Reader& reader = {});
 

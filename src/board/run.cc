@@ -115,15 +115,17 @@ Result<> write_requests(const Built& built, const std::vector<Samples>& samples,
     require(samples[i].count >= 0 && samples[i].count < UINT32_MAX, "a run has less than 2^32 samples");
     require(samples[i].count * total_bytes(model.inputs) == static_cast<int64_t>(samples[i].bytes.size()),
             "samples fill all input slices");
-    fs::remove(built.folder / (model.name + ".trace"), ec);
+    for (const char* left : {".out", ".result", ".trace"}) fs::remove(built.folder / (model.name + left), ec);
     const f8board::Request request{static_cast<uint32_t>(samples[i].count), count_instructions ? 1u : 0u};
     files.push_back({model.name + ".in", bytes_of(request) + samples[i].bytes});
   }
   return write_files(built.folder, files);
 }
 
+constexpr const char* kQemu = "qemu-system-arm";
+
 Result<Finished> start_qemu(const Built& built, const RunOptions& options, BlockTrace& blocks) {
-  std::vector<std::string> arguments = {"qemu-system-arm", "-machine", built.target.machine, "-kernel", "image.elf"};
+  std::vector<std::string> arguments = {kQemu, "-machine", built.target.machine, "-kernel", "image.elf"};
   for (const char* argument : {"-display", "none", "-serial", "none", "-monitor", "none", "-nic", "none",
                                "-semihosting-config", "enable=on,target=native"})
     arguments.push_back(argument);
@@ -149,8 +151,9 @@ Result<ModelRun> read_results(const Built& built, const Model& model, int64_t sa
   if (options.count_instructions && samples > 0)
     run.instructions = instructions_of(result, machine_for(built.target).tick_ps);
   F8_TRY(run.outputs, read_file(built.folder / (model.name + ".out")));
-  require(static_cast<int64_t>(run.outputs.size()) == samples * total_bytes(model.outputs),
-          "the image wrote all outputs");
+  if (static_cast<int64_t>(run.outputs.size()) != samples * total_bytes(model.outputs))
+    return error("F8-0608", fmt::format("the image left {} bytes of outputs, expected {}", run.outputs.size(),
+                                        samples * total_bytes(model.outputs)));
   const fs::path trace = built.folder / (model.name + ".trace");
   if (fs::exists(trace)) {
     F8_TRY(run.trace, read_file(trace));
@@ -167,6 +170,8 @@ Result<Run> run(const Built& built, const std::vector<Samples>& samples, const R
   if (qemu.timed_out)
     return error("F8-0604", fmt::format("{}: no end after {} s", built.target.machine, options.time_limit_seconds));
   if (qemu.exit_code != f8board::kPassed) return failed(built, qemu);
+  std::error_code ec;
+  if (!fs::exists(built.folder / "report", ec)) return idle(kQemu, "run the image");
   F8_TRY(const f8board::Report report, read_record<f8board::Report>(built.folder / "report"));
   F8_CHECK(check_core(machine_for(built.target), report.cpuid));
   Run run;

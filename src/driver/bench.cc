@@ -43,7 +43,7 @@ struct Measured {
 
 Result<Measured> measure(const Compiled& compiled, const emit::Emission& emission, const Samples& samples,
                          const board::Toolchain& toolchain, const board::RunOptions& options) {
-  const TempFolder folder;
+  F8_TRY(const TempFolder folder, TempFolder::make());
   F8_TRY(board::Built built, board::build({.target = compiled.target,
                                            .prefer = compiled.options.prefer,
                                            .files = emission.files,

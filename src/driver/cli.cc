@@ -5,10 +5,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <iostream>
 
 #include "base/files.h"
+#include "base/interrupt.h"
 #include "driver/bench.h"
 #include "driver/compiler.h"
 #include "driver/npy.h"
@@ -155,8 +158,8 @@ void print_functions(const std::vector<board::FunctionSize>& functions) {
 }
 
 Result<Linked> link(const Compiled& compiled, const emit::Emission& emission, const std::string& name) {
-  F8_CHECK(board::check_tools());
-  const TempFolder folder;
+  F8_CHECK(board::check_compiler());
+  F8_TRY(const TempFolder folder, TempFolder::make());
   F8_TRY(const board::Built built,
          board::build({.target = compiled.target,
                        .prefer = compiled.options.prefer,
@@ -512,9 +515,7 @@ void declare(CLI::App& app, Arguments& a) {
   print->add_option("--target", a.target, "core, for packed and placed")->capture_default_str();
 }
 
-}  // namespace
-
-int run_cli(int argc, char** argv) {
+int parse_and_run(int argc, char** argv) {
   CLI::App app{"fold8: int8 PyTorch programs to firmware for Cortex-M"};
   Arguments arguments;
   declare(app, arguments);
@@ -533,6 +534,18 @@ int run_cli(int argc, char** argv) {
     std::cerr << format(error("F8-0000", fmt::format("unexpected failure: {}", e.what())).in(arguments.model));
   }
   return 1;
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv) {
+  end_cleanly_on_signals();
+  const int code = parse_and_run(argc, argv);
+  errno = 0;
+  if (std::cout.flush()) return code;
+  const std::string why = errno == 0 ? "" : fmt::format(": {}", strerror(errno));
+  std::cerr << format(error("F8-0002", "standard output cannot be written" + why));
+  return std::max(code, 1);
 }
 
 }  // namespace fold8::driver

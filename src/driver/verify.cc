@@ -48,7 +48,7 @@ Result<Outcome> build_and_run(const Compiled& compiled, const VerifyOptions& opt
   emit::Emission emission =
       emit::emit(compiled.program, compiled.plan, compiled.target, {.name = options.name, .trace = trace});
   if (options.tamper) options.tamper(emission.files);
-  const TempFolder folder;
+  F8_TRY(const TempFolder folder, TempFolder::make());
   const board::Image image{.target = compiled.target,
                            .prefer = compiled.options.prefer,
                            .files = std::move(emission.files),

@@ -125,12 +125,12 @@ void emit_all(Batch& batch) {
 }
 
 std::vector<Failure> on_board(const Batch& batch, const board::Toolchain& toolchain) {
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   return compared(batch, board_run(batch, toolchain, folder.path()));
 }
 
 std::vector<Failure> on_host(const Batch& batch) {
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   return compared(batch, run_native(batch.files, batch.models, batch.samples, folder.path()));
 }
 

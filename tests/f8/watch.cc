@@ -123,7 +123,7 @@ void succeed(const std::vector<std::string>& command, const std::filesystem::pat
 
 // What the program recorded, in the order of the marks.
 std::string recorded(const std::vector<Apart>& programs, const target::Target& target) {
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   if (auto written = write_files(folder.path(), program_files(programs, target)); !written)
     throw std::runtime_error(format(written.errors()));
   const std::string compiler = FOLD8_HOST_COMPILER;

@@ -52,7 +52,7 @@ std::vector<Fixture> fixtures() {
 Result<std::map<std::string, ir::Tensor>> read_npz(const fs::path& path) {
   const std::unique_ptr<zip_t, decltype(&zip_discard)> zip(zip_open(path.c_str(), ZIP_RDONLY, nullptr), zip_discard);
   if (zip == nullptr) return error("F8-0402", "is not a zip").in(path.string());
-  const TempFolder scratch;
+  const TempFolder scratch = *TempFolder::make();
   std::map<std::string, ir::Tensor> arrays;
   for (zip_int64_t i = 0; i < zip_get_num_entries(zip.get(), 0); ++i) {
     const auto index = static_cast<zip_uint64_t>(i);

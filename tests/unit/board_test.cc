@@ -45,7 +45,7 @@ Image image_of(const std::string& cpu, const std::string& body, const std::strin
 const Samples kOne = {1, "abcdefgh"};
 
 Result<Run> build_and_run(const Image& image, const RunOptions& options = {}) {
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   F8_TRY(const Built built, build(image, folder.path()));
   return run(built, std::vector<Samples>(image.models.size(), kOne), options);
 }
@@ -91,7 +91,7 @@ TEST_P(EachCore, TwoModelsManySamples) {
               .models = {model("m"), model("twice")}};
   for (const bool one_unit : {false, true}) {
     image.one_translation_unit = one_unit;
-    const TempFolder folder;
+    const TempFolder folder = *TempFolder::make();
     const auto built = build(image, folder.path());
     ASSERT_TRUE(passed(built));
     for (const std::string& bytes : {std::string("abcdefghABCDEFGH"), std::string("ABCDEFGHabcdefgh")}) {
@@ -117,7 +117,7 @@ TEST_P(EachCore, ArenaIsPoisonedAndAlignedNoMoreThanAsked) {
 }
 
 TEST_P(EachCore, OverwritesAreCaught) {
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   const auto built = build(image_of(GetParam(), "  a[a[0]] = 1;"), folder.path());
   ASSERT_TRUE(passed(built));
   const auto write_at = [&](int8_t offset) { return run(*built, {{1, std::string(8, static_cast<char>(offset))}}); };
@@ -142,7 +142,7 @@ TEST_P(EachCore, BuffersAreFencedAndKeptInputsWatched) {
                              "void m_invoke(void*, const int8_t* x, int8_t* y) {\n"
                              "  for (int i = 0; i < 8; ++i) y[i] = x[i];\n"
                              "  int8_t* const at = x[0] == 'x' ? (int8_t*)x : y;\n  at[x[1]] = 1;\n}\n"};
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   const auto built =
       build({.target = find(GetParam()), .files = {m_header, m_source}, .models = {buffered}}, folder.path());
   ASSERT_TRUE(passed(built));
@@ -191,7 +191,7 @@ TEST_P(EachCore, StackOverflowIsReported) {
 }
 
 TEST_P(EachCore, InstructionsAreExact) {
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   const auto built = build(image_of(GetParam(), kLoop), folder.path());
   ASSERT_TRUE(passed(built));
   int64_t around = 0;  // instructions that are not the loop's
@@ -217,7 +217,7 @@ TEST_P(EachCore, TracesAreKeptInOrder) {
 
 TEST_P(EachCore, SizesLeaveTheRunnerOut) {
   const auto sizes_of = [](const Image& image) {
-    const TempFolder folder;
+    const TempFolder folder = *TempFolder::make();
     auto built = build(image, folder.path());
     EXPECT_TRUE(passed(built));
     return built ? built->sizes : Sizes{};
@@ -242,7 +242,7 @@ TEST_F(BoardTest, FunctionsAddUpToTheCode) {
       "} namespace f8k { inline namespace v9_9 { struct Isa {}; template <class, int> [[gnu::noinline]] int twice(int "
       "x) "
       "{ return 2 * x; } } } namespace {";
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   const auto built = build(
       image_of("cortex-m4", "  a[8] = static_cast<int8_t>(f8k::twice<f8k::Isa, 3>(a[0]));", globals), folder.path());
   ASSERT_TRUE(passed(built));

@@ -31,7 +31,7 @@ Result<std::vector<Stretch>> run_loop(const std::string& cpu, const std::string&
       .target = *target::find_target(cpu),
       .files = {{"m.h", header}, {"m.cpp", source}},
       .models = {{.name = "m", .arena_bytes = 256, .arena_align = 16, .inputs = {{0, 4}}, .outputs = {}}}};
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   F8_TRY(const Built built, build(image, folder.path()));
   F8_TRY(const Run ran, run(built, {{1, "abcd"}}, {.count_stretches = true}));
   return ran.stretches;

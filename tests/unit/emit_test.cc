@@ -115,7 +115,7 @@ std::vector<Compiler> all_languages() {
 
 // Empty, or what the compiler says.
 std::string complaint(const Compiler& compiler, const std::vector<TextFile>& files, const std::string& source) {
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   std::vector<TextFile> all = files;
   all.push_back({"use.txt", source});
   if (!write_files(folder.path(), all)) return "files cannot be written";

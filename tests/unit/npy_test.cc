@@ -25,7 +25,7 @@ std::string npy(const std::string& dtype, const std::string& shape, const std::s
 }
 
 Result<Tensor> read(const std::string& bytes) {
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   const auto path = folder.path() / "x.npy";
   EXPECT_TRUE(write_file(path, bytes));
   return read_npy(path);
@@ -93,7 +93,7 @@ TEST(Npy, NoArrayAtAll) {
 
 TEST(Npy, WrittenIsReadAgain) {
   for (const Shape& shape : {Shape{}, Shape{2}, Shape{2, 1}}) {
-    const TempFolder folder;
+    const TempFolder folder = *TempFolder::make();
     Tensor tensor(ir::Elem::f32, shape);
     for (size_t i = 0; i < tensor.as<float>().size(); ++i) tensor.as<float>()[i] = 0.5f + static_cast<float>(i);
     ASSERT_TRUE(write_npy(folder.path() / "y.npy", tensor));
@@ -110,7 +110,7 @@ TEST(Samples, EveryInputBringsAsManySamples) {
       " %y = add %a, %b : q8[1,2] scale=1.0 zero=0 out %y }",
       ops::table());
   ASSERT_TRUE(program) << format(program.errors());
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   const auto one = (folder.path() / "one.npy").string();
   const auto two = (folder.path() / "two.npy").string();
   ASSERT_TRUE(write_file(one, npy("|i1", "(1, 2)", "ab")));

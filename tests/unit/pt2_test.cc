@@ -314,7 +314,7 @@ struct Sample {
 };
 
 std::string zip_bytes(const std::map<std::string, std::string>& entries, bool deflate = false) {
-  TempFolder folder;
+  TempFolder folder = *TempFolder::make();
   const std::string path = (folder.path() / "built.zip").string();
   int code = 0;
   zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
@@ -329,7 +329,7 @@ std::string zip_bytes(const std::map<std::string, std::string>& entries, bool de
 }
 
 Result<Program> read_bytes(const std::string& bytes, const pt2::Options& options = {}, ir::OpTable ops = fake_ops()) {
-  TempFolder folder;
+  TempFolder folder = *TempFolder::make();
   const auto path = folder.path() / "net.pt2";
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   return pt2::read(path, ops, options);
@@ -683,7 +683,7 @@ TEST(Pt2, ErrorsCarryTheirPlace) {
 // ---- Files that are no archive -----------------------------------------------------------------------------------
 
 TEST(Pt2, NoSuchFile) {
-  TempFolder folder;
+  TempFolder folder = *TempFolder::make();
   expect_error(pt2::read(folder.path() / "net.pt2", fake_ops(), {}), "F8-0101", "No such file");
   std::filesystem::create_directory(folder.path() / "net.pt2");
   expect_error(pt2::read(folder.path() / "net.pt2", fake_ops(), {}), "F8-0101", "it is a folder");

@@ -22,7 +22,7 @@ class SampleFiles : public testing::Test {
     return path.string();
   }
 
-  TempFolder folder_;
+  TempFolder folder_ = *TempFolder::make();
   ir::Program sum_ = *ir::parse(
       "program form=int8 {\n  in %x : q8[2] scale=1 zero=0\n  in %y : q8[2] scale=1 zero=0\n"
       "  %z = add %x, %y : q8[2] scale=1 zero=0\n  out %z\n}\n",

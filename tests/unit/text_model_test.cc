@@ -11,7 +11,7 @@ namespace fold8::driver {
 namespace {
 
 Result<Int8Model> load_text(const std::string& text) {
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   std::ofstream(folder.path() / "model.f8") << text;
   return load_int8(folder.path() / "model.f8", {});
 }

@@ -138,7 +138,7 @@ TEST_F(Verify, ComparesEveryOutputOfEverySample) {
 
 // A compiler that loses what is added to every product.
 TEST_F(Verify, EndsWithOneOnADifference) {
-  const TempFolder folder;
+  const TempFolder folder = *TempFolder::make();
   const std::string model = folder.path() / "two.f8", compiler = folder.path() / "compiler";
   ASSERT_TRUE(
       write_files(folder.path(),
