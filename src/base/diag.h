@@ -51,6 +51,8 @@ Diag warning(std::string code, std::string message);
 
 // The text a terminal shows, ending in a newline. Layout: docs/architecture.md, Diagnostics.
 std::string format(const Diag& diag);
+// Grouped: equal messages become one with a count and the first places, messages that share code and notes stand
+// together, and notes are said once.
 std::string format(const Diags& diags);
 
 // A broken invariant of fold8 itself, never the user's fault. Caught only in driver/.

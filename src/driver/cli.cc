@@ -271,6 +271,7 @@ Result<> run_command(const Arguments& a) {
     return error("F8-0402", fmt::format("{} --output files for {} outputs", a.outputs.size(), program.outputs.size()))
         .in(a.model);
   F8_TRY(const Samples samples, read_samples(program, a.inputs));
+  say(samples.reports);
   if (samples.inputs.empty()) return error("F8-0402", "the arrays hold no sample").in(a.inputs[0]);
   std::vector<std::vector<Tensor>> outputs(program.outputs.size());
   for (const auto& sample : samples.inputs) {
@@ -326,6 +327,7 @@ Result<bool> verify_command(const Arguments& a) {
   Samples samples = make_samples(program, kMadeSamples);
   if (!a.inputs.empty()) {
     F8_TRY(samples, read_samples(program, a.inputs));
+    say(samples.reports);
   }
   std::cout << fmt::format("{}: {} samples{}, interpreter against emitted code on QEMU\n", a.model,
                            samples.inputs.size(), a.inputs.empty() ? " made by seed" : "");
@@ -334,7 +336,8 @@ Result<bool> verify_command(const Arguments& a) {
   bool agreed = true;
   for (const target::Target& target : targets) {
     F8_TRY(const Verdict verdict,
-           verify(program, target, samples, {.name = default_name(a.model), .compile = choices, .toolchain = a.toolchain}));
+           verify(program, target, samples,
+                  {.name = default_name(a.model), .compile = choices, .toolchain = a.toolchain}));
     print_verdict(target, verdict);
     agreed = agreed && verdict.differing_bytes == 0;
   }

@@ -28,19 +28,20 @@ Result<ir::Program> read_text(const std::filesystem::path& model) {
 
 }  // namespace
 
-Result<ir::Program> load(const std::filesystem::path& model, const ModelOptions& options) {
+Result<ir::Program> load(const std::filesystem::path& model, const ModelOptions& options, Diags* blockers) {
   if (model.extension() == ".f8") return read_text(model);
-  return pt2::read(model, ops::table(), {.bind = options.bind});
+  return pt2::read(model, ops::table(), {.bind = options.bind}, blockers);
 }
 
 Result<Int8Model> load_int8(const std::filesystem::path& model, const ModelOptions& options) {
-  F8_TRY(ir::Program program, load(model, options));
+  Diags blockers;
+  F8_TRY(ir::Program program, load(model, options, &blockers));
   passes::Context context{.core = ops::core(), .input_layout = options.input_layout};
   if (program.form == ir::Form::int8) {
     F8_CHECK(ir::verify(program));
     context.macs_as_given = passes::total_macs(program);
   } else {
-    F8_CHECK(passes::lower(program, context, options.ends));
+    F8_CHECK(passes::lower(program, context, options.ends, std::move(blockers)));
   }
   passes::own_ends(program, ops::core(), options.caller_owns);
   return Int8Model{std::move(program), context.macs_as_given, std::move(context.reports)};

@@ -22,7 +22,8 @@ struct ModelOptions {
 };
 
 // An archive, or a program's text (docs/ir.md) in a file named .f8. Torch form, or int8 form where a text has that.
-Result<ir::Program> load(const std::filesystem::path& model, const ModelOptions& options);
+// `blockers`: as in pt2::read.
+Result<ir::Program> load(const std::filesystem::path& model, const ModelOptions& options, Diags* blockers = nullptr);
 
 struct Int8Model {
   ir::Program program;        // int8 form

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "driver/npy.h"
 #include "ir/text.h"
+#include "ops/ops.h"
 #include "quant/rescale.h"
 
 namespace fold8::driver {
@@ -98,6 +100,35 @@ Tensor sample_of(const Tensor& array, int64_t index, const Value& value) {
   return quantized;
 }
 
+// What the float values of `input` are quantized with, by the caller or by the model; null if by nobody.
+const Quant* quant_of(const Program& p, ValueId input) {
+  if (p.type(input).quant) return &*p.type(input).quant;
+  for (const Node& node : p.nodes)
+    if (node.op == ops::core().quantize && node.inputs[0] == input) return &*p.type(node.outputs[0]).quant;
+  return nullptr;
+}
+
+// How many values are lost to int8: an array that was not scaled as in training shows here.
+void report_losses(const Program& p, ValueId input, const Tensor& array, const std::string& file, Diags& reports) {
+  const Quant* quant = quant_of(p, input);
+  if (array.elem != Elem::f32 || quant == nullptr) return;
+  const double lo = (-128.5 - quant->zero) * quant->scale();
+  const double hi = (127.5 - quant->zero) * quant->scale();
+  const auto values = array.as<float>();
+  const auto nans = std::ranges::count_if(values, [](float x) { return std::isnan(x); });
+  const auto beyond = std::ranges::count_if(values, [&](float x) { return x < lo || x > hi; });
+  if (nans > 0)
+    reports.push_back(
+        warning("F8-0407", fmt::format("input {}: {} of {} values are NaN", p[input].name, nans, values.size()))
+            .in(file));
+  if (beyond > 0)
+    reports.push_back(
+        warning("F8-0407", fmt::format("input {}: {} of {} values lie outside {:.4g} to {:.4g} and saturate",
+                                       p[input].name, beyond, values.size(), lo, hi))
+            .in(file)
+            .note("a few may be meant; of many, scale the array as the calibration inputs were"));
+}
+
 }  // namespace
 
 Result<Samples> read_samples(const Program& p, const std::vector<std::string>& specs) {
@@ -121,6 +152,7 @@ Result<Samples> read_samples(const Program& p, const std::vector<std::string>& s
       return error("F8-0402",
                    fmt::format("holds {} samples, the input before it {}", stack->count, samples.inputs.size()))
           .in(files[i]);
+    report_losses(p, p.inputs[i], array, files[i], samples.reports);
     samples.inputs.resize(static_cast<size_t>(stack->count));
     samples.stacked = stack->stacked;
     samples.batched = stack->batched;

@@ -12,6 +12,7 @@ struct Samples {
   std::vector<std::vector<ir::Tensor>> inputs;  // [sample][input], of the program's types
   bool stacked = false;                         // arrays had one more leading axis than the inputs
   bool batched = false;                         // ... or the input's own leading axis of 1 was longer
+  Diags reports;                                // values that int8 cannot hold
 };
 
 // Arrays have the shapes that the model was exported with, whatever --input-layout says.

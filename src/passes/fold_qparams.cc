@@ -1,13 +1,15 @@
 // torch -> int8. Removes the dequantize before every operand and the quantize after every result, leaving scale and
 // zero point on the values. A quantize of a dequantize becomes a requantize, or nothing. What stays real anywhere but
 // at the program's ends is an error that names the node and how to have it quantized; all such nodes are reported at
-// once.
+// once, with what the integer form of the others does not allow. Of unread nodes and what lies beside them nothing is
+// said: they are reported already.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
 #include "ir/infer.h"
+#include "ir/unread.h"
 #include "passes/passes.h"
 
 namespace fold8::passes {
@@ -23,16 +25,16 @@ class Folder {
     merge_equal_quantizes();
     fold_bare_pairs();
     for (Node& node : p_.nodes)
-      if (!node.op->has(trait::converts_reals)) fold_operands(node);
+      if (!node.op->has(trait::converts_reals) && !is_unread(node)) fold_operands(node);
     for (Node& node : p_.nodes)
-      if (!node.op->has(trait::converts_reals)) fold_results(node);
-    if (!errors_.empty()) return errors_;
+      if (!node.op->has(trait::converts_reals) && !is_unread(node)) fold_results(node);
     p_.erase_nodes(
         [&](const Node& node) { return is_quantize(node) && (folded_.contains(node.outputs[0]) || !live(node)); });
     p_.form = Form::int8;
-    for (Node& node : p_.nodes) integerize_bounds(node);
     for (Node& node : p_.nodes)
-      if (node.op->integerize != nullptr)
+      if (is_integer(node)) integerize_bounds(node);
+    for (Node& node : p_.nodes)
+      if (node.op->integerize != nullptr && is_integer(node))
         if (auto done = node.op->integerize(p_, node); !done) append(done.take_errors());
     if (!errors_.empty()) return errors_;
     return ok;
@@ -81,7 +83,7 @@ class Folder {
         node.inputs.set(i, source->inputs[0]);
       } else if (source == nullptr) {
         complain(node, fmt::format("operand %{} is a float input of the model and is not quantized", p_[id].name));
-      }  // else: the producer is reported for its result
+      }  // else: the producer is reported, for its result or as unread
     }
   }
 
@@ -91,14 +93,13 @@ class Folder {
       if (p_.type(id).elem != Elem::f32) continue;
       Node* quantize = nullptr;
       for (Node* user : p_.users(id)) {
-        if (!is_quantize(*user))
-          return complain(node, fmt::format("result %{} is read in float by {}", p_[id].name, user->op->name));
-        if (quantize != nullptr && live(*user))
-          return complain(node, fmt::format("result %{} is quantized under different scales", p_[id].name));
+        if (is_unread(*user)) return;
+        if (!is_quantize(*user)) return complain(node, "its result is not quantized");
+        if (quantize != nullptr && live(*user)) return complain(node, "its result is quantized under different scales");
         if (live(*user)) quantize = user;
       }
-      if (p_.is_output(id)) return complain(node, fmt::format("result %{} leaves the model in float", p_[id].name));
-      if (quantize == nullptr) return complain(node, fmt::format("result %{} is never quantized", p_[id].name));
+      if (p_.is_output(id)) return complain(node, "its result leaves the model in float");
+      if (quantize == nullptr) return complain(node, "its result is not quantized");
       folded_.insert(quantize->outputs[0]);
       node.outputs.set(i, quantize->outputs[0]);
       if (quantize->attrs.has("clamp")) node.attrs.set("clamp", *quantize->attrs.find("clamp"));
@@ -121,10 +122,34 @@ class Folder {
 
   bool live(const Node& quantize) const { return p_.is_needed(quantize.outputs[0]); }
 
-  void complain(const Node& node, std::string what) {
-    errors_.push_back(p_.error_at(node, "F8-0304", what + "; fold8 computes in int8 only")
-                          .note("have the quantizer annotate this op and its neighbours (a PT2E quantizer skips what "
-                                "its config does not name)"));
+  // Whether the node's operands and results are integers, as they are all once nothing is complained of.
+  bool is_integer(const Node& node) const {
+    if (is_unread(node)) return false;
+    if (node.op->has(trait::converts_reals)) return true;
+    for (ValueId id : node.inputs)
+      if (id != ValueId::none && !p_[id].is_constant() && p_.type(id).elem == Elem::f32) return false;
+    return std::ranges::none_of(node.outputs, [&](ValueId id) { return p_.type(id).elem == Elem::f32; });
+  }
+
+  // What the exporter calls the node's op: "conv1d" of fx node "conv1d_12". An op here where there is no fx node.
+  static std::string subject(const Node& node) {
+    std::string name = node.place().node;
+    if (name.empty()) return std::string(node.op->name);
+    const size_t digits = name.find_last_not_of("0123456789");
+    if (digits != std::string::npos && digits > 0 && name[digits] == '_') name.resize(digits);
+    return name;
+  }
+
+  // Once for each node of the export, several of whose parts may be nodes here.
+  void complain(const Node& node, const std::string& what) {
+    Diag diag = error("F8-0304", fmt::format("{} is left in float by the quantizer: {}", subject(node), what))
+                    .in(p_.file)
+                    .at(node.place())
+                    .note(
+                        "fold8 computes in int8 only. Have the quantizer annotate these ops, or use one that does: a "
+                        "PT2E quantizer leaves in float what its configuration does not name");
+    if (diag.place.node.empty()) diag.place.node = node.name;
+    if (blamed_.insert(diag.place.node).second) errors_.push_back(std::move(diag));
   }
 
   void append(Diags diags) { errors_.insert(errors_.end(), diags.begin(), diags.end()); }
@@ -133,6 +158,7 @@ class Folder {
   const CoreOps& core_;
   std::set<ValueId> folded_;
   std::set<ValueId> dead_;
+  std::set<std::string> blamed_;
   Diags errors_;
 };
 

@@ -25,8 +25,9 @@ struct Context {
 using Pass = Result<> (*)(ir::Program&, Context&);
 
 // ---- torch form
-Result<> drop_dead(ir::Program&, Context&);       // nodes and constants that no output needs (in any form)
-Result<> fold_constants(ir::Program&, Context&);  // data movement and quantization of constants, done now
+Result<> drop_dead(ir::Program&, Context&);           // nodes and constants that no output needs (in any form)
+Result<> check_quantization(ir::Program&, Context&);  // F8-0308, F8-0309: not quantized, not calibrated
+Result<> fold_constants(ir::Program&, Context&);      // data movement and quantization of constants, done now
 Result<> fuse_clamp(ir::Program&, Context&);      // clamp(op(x)) into op where op clamps for free (torch and int8 form)
 Result<> spread_qparams(ir::Program&, Context&);  // parameters through ops that only move data
 Result<> compose_tables(ir::Program&, Context&);  // chains of elementwise ops on one value into tables
@@ -74,8 +75,9 @@ void patch(ir::Program& program, const ir::CoreOps& core, const Stage& stage, in
 // Multiplications of an int8 by an int8 weight in one inference.
 int64_t total_macs(const ir::Program& program);
 
-// torch -> int8, verified after every pass.
-Result<> lower(ir::Program& program, Context& context, Ends ends);
+// torch -> int8, verified after every pass. `blockers`: why the program, some of whose nodes are unread, is refused;
+// what else stands in its way is told with them.
+Result<> lower(ir::Program& program, Context& context, Ends ends, Diags blockers = {});
 
 // int8 -> packed for one target, verified.
 Result<> pack(ir::Program& program, const target::Target& target, const target::CompileOptions& options = {});

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "pt2/foreign.h"
 #include "pt2/text.h"
 
 namespace fold8::pt2 {
@@ -41,8 +42,7 @@ Diag cannot_open(const std::filesystem::path& path, int code) {
     return error("F8-0101", "the archive is cut short or damaged: it begins as a zip but has no valid directory")
         .note("copy the file again, or save it again with torch.export.save");
   }
-  return error("F8-0101", "not a .pt2 archive: the file is not a zip")
-      .note("a .pt2 is what torch.export.save(torch.export.export(model, inputs), path) writes");
+  return not_a_zip(path);
 }
 
 Diag bad_entry(std::string_view name, std::string_view what) {

@@ -53,16 +53,18 @@ std::optional<Frame> parse_frame(std::string_view row) {
   return frame;
 }
 
-// A frame inside torch says "return F.linear(input, self.weight, self.bias)", whoever called it.
+// A frame inside torch says "return F.linear(input, self.weight, self.bias)", whoever called it; "<eval_with_key>" is
+// code that torch made.
 bool is_torch_itself(std::string_view path) {
   std::string slashed("/");
   slashed.append(path);
   std::ranges::replace(slashed, '\\', '/');
-  return slashed.find("-packages/torch/") != std::string::npos ||
-         slashed.find("/torch/nn/modules/") != std::string::npos;
+  const auto within = [&](const char* part) { return slashed.find(part) != std::string::npos; };
+  return path.starts_with('<') || within("-packages/torch/") || within("-packages/torchao/") ||
+         within("-packages/executorch/") || within("/torch/nn/");
 }
 
-// The innermost frame of the model's own code; the innermost of all if there is none.
+// The innermost frame of the model's own code.
 std::optional<Frame> innermost_frame(std::string_view stack_trace) {
   std::optional<Frame> own;
   std::optional<Frame> last;
@@ -75,7 +77,7 @@ std::optional<Frame> innermost_frame(std::string_view stack_trace) {
       if (own && own->path == last->path && own->line == last->line) own->text = last->text;
     }
   }
-  return own ? own : last;
+  return own;
 }
 
 std::string_view after_last(std::string_view text, std::string_view separators) {

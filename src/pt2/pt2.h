@@ -35,9 +35,12 @@ struct Options {
   std::map<std::string, int64_t> bind;  // sizes of symbolic dimensions: --bind s77=1
 };
 
-// Reads the archive at `path` into a Program in torch form, through the import rows of `ops`. Every unsupported node is
-// reported, not the first alone. Only constants that a node reads are loaded; they are named as in the state_dict.
-// as_scalar_type, as_layout and as_memory_format reach the rows as the integers of torch's schema.py (int8 is 2).
-Result<ir::Program> read(const std::filesystem::path& path, ir::OpTable ops, const Options& options);
+// Reads the archive at `path` into a Program in torch form, through the import rows of `ops`. What is wrong with single
+// nodes, inputs and outputs goes into `blockers`, and the Program has unread nodes (ir/unread.h) in their place, so
+// that passes can tell what else is wrong; without `blockers` it is an error. Only constants that a node reads are
+// loaded; they are named as in the state_dict. as_scalar_type, as_layout and as_memory_format reach the rows as the
+// integers of torch's schema.py (int8 is 2).
+Result<ir::Program> read(const std::filesystem::path& path, ir::OpTable ops, const Options& options,
+                         Diags* blockers = nullptr);
 
 }  // namespace fold8::pt2

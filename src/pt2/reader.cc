@@ -1,6 +1,6 @@
 // The reader proper: finds the graph in the archive and walks its nodes, each through the import row of its target.
-// It knows no op by name. A node that fails does not end the walk: what depends on it is passed over in silence, so
-// that every node which is wrong by itself is reported in one go.
+// It knows no op by name. A node that fails does not end the walk: an unread node of the results that the archive
+// states takes its place, so that every node which is wrong by itself is reported in one go.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "ir/unread.h"
 #include "pt2/archive.h"
 #include "pt2/args.h"
 #include "pt2/graph.h"
@@ -28,7 +29,6 @@ using ir::Program;
 using ir::ValueId;
 
 constexpr int64_t kSchemaMajor = 8;
-constexpr size_t kMostErrors = 20;
 constexpr int64_t kMaxGraphBytes = int64_t{256} << 20;
 constexpr const char* kResave = "re-save it with torch >= 2.9: torch.export.save(torch.export.load(path), path)";
 
@@ -42,12 +42,16 @@ Diag not_an_export(const Archive& archive) {
                  "the archive was written by torch 2.8 or older, in a layout that keeps its weights as pickles")
         .note(kResave);
   constexpr const char* kExport =
-      "fold8 reads what torch.export.save writes: export the quantized model with torch.export.export";
+      "fold8 reads what torch.export.save writes: load the model in Python, quantize it with PT2E, export it with "
+      "torch.export.export, save it with torch.export.save";
   if (archive.has("constants.pkl") || any_name(archive, [](std::string_view n) { return n.starts_with("code/"); }))
     return error("F8-0102", "not a torch.export archive: it looks like TorchScript (torch.jit.save)").note(kExport);
   if (archive.has("data.pkl"))
-    return error("F8-0102", "not a torch.export archive: it looks like a state_dict or module (torch.save)")
+    return error("F8-0102", "not a torch.export archive: it looks like a state_dict or module pickled by torch.save")
         .note(kExport);
+  if (archive.has("config.json") && archive.has("metadata.json"))
+    return error("F8-0102", "not a torch.export archive: it looks like a Keras model")
+        .note("fold8 reads PyTorch: rebuild the model there, load its weights, quantize with PT2E and export");
   return error("F8-0102", "not a torch.export archive: it holds no models/model.json").note(kExport);
 }
 
@@ -128,7 +132,8 @@ class Walk {
   Walk(Program& program, OpTable ops, const Json& graph, const Symbols& symbols, Constants& constants)
       : program_(program), rows_(rows_by_target(ops)), graph_(graph), symbols_(symbols), constants_(constants) {}
 
-  Result<> run(const Signature& signature) {
+  // What single nodes and outputs have wrong goes into `blockers`; an error is about the whole.
+  Result<> run(const Signature& signature, Diags& blockers) {
     F8_TRY(tensor_values_, object_member(graph_, "tensor_values"));
     F8_TRY(const Json* nodes, array_member(graph_, "nodes"));
     F8_CHECK(define_inputs(signature));
@@ -139,7 +144,8 @@ class Walk {
     }
     for (const std::string& name : signature.outputs)
       if (auto done = add_output(name); !done) report(done.take_errors());
-    return finish();
+    blockers.insert(blockers.end(), errors_.begin(), errors_.end());
+    return ok;
   }
 
  private:
@@ -168,6 +174,7 @@ class Walk {
   Result<> define_inputs(const Signature& signature) {
     for (const std::string& name : signature.user_inputs) {
       F8_TRY(ir::Type type, stated_type(name));
+      if (type.elem != ir::Elem::f32 && type.elem != ir::Elem::i8) report({bad_input(name, type.elem)});
       const ValueId id = program_.add_value(identifier(name), std::move(type));
       program_.inputs.push_back(id);
       owned_.insert(id);
@@ -176,6 +183,14 @@ class Walk {
     for (const StoredInput& input : signature.stored_inputs)
       F8_CHECK(define(input.name, {ValueId::none, &input, false}));
     return ok;
+  }
+
+  static Diag bad_input(const std::string& name, ir::Elem elem) {
+    const bool index = elem == ir::Elem::i64 || elem == ir::Elem::i32;
+    return error("F8-0113", fmt::format("input '{}' is {}; inputs are float32, or int8 once quantized", printable(name),
+                                        ir::elem_name(elem)))
+        .note(index ? "indices are looked up by the caller: export the model from the embedding's float result on"
+                    : "convert in the caller's code, scaled as in training, and export with a float32 example");
   }
 
   Result<ValueId> load(const std::string& name, Binding& binding) {
@@ -223,7 +238,13 @@ class Walk {
     if (writes_first_argument(node.target) && !node.args.empty())
       if (const std::string state = state_written_by(node); !state.empty())
         return hidden_state(state + " (" + target + ")");
-    return error("F8-0115", fmt::format("{} is not supported", target));
+    constexpr std::string_view kAtRunTime = "torch.ops.quantized_decomposed.choose_qparams";
+    Diag diag = error("F8-0115", fmt::format("{} is not supported", target));
+    if (node.target.starts_with(kAtRunTime))
+      return diag.note("scales are computed at run time here: quantize statically (is_dynamic=False) and calibrate");
+    return diag.note(
+        "README.md lists the ops that are: write this part of the model with those, or leave it to the caller, before "
+        "or after the compiled model");
   }
 
   // "buffer 'state'" if the node's first argument is the model's or the caller's, else nothing.
@@ -260,11 +281,14 @@ class Walk {
     for (const std::string& result : node.results) call.result_names.push_back(identifier(result));
     waits_for_failed_ = false;
     F8_CHECK(fill_args(node, *row->second, call));
-    if (waits_for_failed_) return mark_failed(node);
+    if (waits_for_failed_) return add_unread(node);
 
     const size_t nodes_before = program_.nodes.size();
     require(row->second->import != nullptr, "an import row has a function");
-    F8_CHECK(row->second->import(call));
+    if (auto done = row->second->import(call); !done) {
+      program_.nodes.erase(nodes_before, program_.nodes.size());
+      return done;
+    }
     note_views(nodes_before);
     F8_CHECK(bind_results(node, call));
     if (writes_first_argument(node.target)) return rebind_written(node, *row->second, call);
@@ -310,14 +334,41 @@ class Walk {
     return ok;
   }
 
-  // The results of a failed node exist, but nothing more is said about who reads them.
-  Result<> mark_failed(const GraphNode& node) {
-    for (const std::string& result : node.results) bindings_[result] = {ValueId::none, nullptr, true};
+  // Stands for a node that failed. Results of which the archive says nothing fail what reads them, in silence.
+  Result<> add_unread(const GraphNode& node) {
+    ir::Node unread{&ir::kUnread, identifier(node.name), tensors_of(node), {}, {}, {node.place}};
+    for (const std::string& result : node.results) {
+      Binding& binding = bindings_[result];
+      if (binding.id != ValueId::none) continue;  // defined twice, or before it failed
+      auto type = stated_type(result);
+      binding = {ValueId::none, nullptr, !type};
+      if (!type) continue;
+      binding.id = program_.add_value(identifier(result), std::move(*type));
+      unread.outputs.push_back(binding.id);
+    }
+    if (!unread.outputs.empty()) program_.nodes.push_back(std::move(unread));
     return ok;
   }
 
+  // The activations among a node's arguments, as far as they can be found.
+  std::vector<ValueId> tensors_of(const GraphNode& node) const {
+    std::vector<ValueId> ids;
+    const auto add = [&](const Json* tensor) {
+      const Json* name = tensor == nullptr ? nullptr : find(*tensor, "name");
+      if (name == nullptr || !name->is_string()) return;
+      const auto found = bindings_.find(name->get<std::string>());
+      if (found != bindings_.end() && found->second.id != ValueId::none) ids.push_back(found->second.id);
+    };
+    for (const NodeArg& arg : node.args) {
+      add(find(*arg.argument, "as_tensor"));
+      if (const Json* list = find(*arg.argument, "as_tensors"); list != nullptr && list->is_array())
+        for (const Json& entry : *list) add(&entry);
+    }
+    return ids;
+  }
+
   void fail_node(const GraphNode& node, Diags errors) {
-    (void)mark_failed(node);
+    (void)add_unread(node);
     for (Diag& diag : errors)
       if (diag.place.node.empty()) diag.place = node.place;
     report(std::move(errors));
@@ -374,16 +425,6 @@ class Walk {
 
   void report(Diags errors) { errors_.insert(errors_.end(), errors.begin(), errors.end()); }
 
-  Result<> finish() {
-    if (errors_.empty()) return ok;
-    if (errors_.size() > kMostErrors) {
-      const size_t more = errors_.size() - kMostErrors;
-      errors_.resize(kMostErrors);
-      errors_.back().note(fmt::format("and {} more errors", more));
-    }
-    return errors_;
-  }
-
   Program& program_;
   std::unordered_map<std::string_view, const ImportRow*> rows_;
   const Json& graph_;
@@ -413,7 +454,7 @@ Result<Symbols> read_symbols(const Json& json, const Json& graph, const Signatur
   return symbols;
 }
 
-Result<Program> read_program(const std::filesystem::path& path, OpTable ops, const Options& options) {
+Result<Program> read_program(const std::filesystem::path& path, OpTable ops, const Options& options, Diags& blockers) {
   F8_TRY(const Archive archive, Archive::open(path));
   F8_TRY(const std::string model, find_model(archive));
   F8_CHECK(check_byte_order(archive));
@@ -425,26 +466,33 @@ Result<Program> read_program(const std::filesystem::path& path, OpTable ops, con
   F8_TRY(const Json* module, object_member(json, "graph_module"));
   F8_TRY(const Json* graph, object_member(*module, "graph"));
   F8_TRY(const Json* signature_json, object_member(*module, "signature"));
-  F8_TRY(const Signature signature, read_signature(*signature_json));
+  F8_TRY(const Signature signature, read_signature(*signature_json, blockers));
   F8_TRY(const Symbols symbols, read_symbols(json, *graph, signature, options));
 
   Program program;
   program.name = identifier(path.stem().string());
   program.file = path.string();
   program.form = ir::Form::torch;
-  F8_CHECK(Walk(program, ops, *graph, symbols, constants).run(signature));
+  F8_CHECK(Walk(program, ops, *graph, symbols, constants).run(signature, blockers));
   return program;
 }
 
 }  // namespace
 
-Result<Program> read(const std::filesystem::path& path, OpTable ops, const Options& options) {
-  auto program = read_program(path, ops, options);
-  if (program) return program;
-  Diags errors = program.take_errors();
-  for (Diag& diag : errors)
+Result<Program> read(const std::filesystem::path& path, OpTable ops, const Options& options, Diags* blockers) {
+  Diags found;
+  auto program = read_program(path, ops, options, found);
+  if (!program) {  // no Program to go on with: all there is to say
+    const Diags last = program.take_errors();
+    found.insert(found.end(), last.begin(), last.end());
+  }
+  for (Diag& diag : found)
     if (diag.file.empty()) diag.file = path.string();
-  return errors;
+  if (program && (found.empty() || blockers != nullptr)) {
+    if (blockers != nullptr) *blockers = std::move(found);
+    return program;
+  }
+  return found;
 }
 
 }  // namespace fold8::pt2

@@ -8,14 +8,43 @@ namespace fold8::pt2 {
 namespace {
 
 Diag refused_input(const std::string& what) {
-  return error("F8-0113", what).note("a program's inputs are tensors; fix other arguments before the export");
+  return error("F8-0113", what)
+      .note(
+          "a program's inputs are tensors: give other arguments their values before the export, as in "
+          "functools.partial or a wrapper module");
+}
+
+// "a number, 3" of {"as_int": 3}; "a number, sym_size" of {"as_sym_int": {"as_name": "sym_size"}}.
+std::string described(const Union& value) {
+  struct Word {
+    std::string_view kind, word;
+  };
+  constexpr Word kWords[] = {{"as_int", "a number"},
+                             {"as_float", "a number"},
+                             {"as_bool", "a bool"},
+                             {"as_sym_int", "a number"},
+                             {"as_sym_float", "a number"},
+                             {"as_sym_bool", "a bool"},
+                             {"as_string", "a string"},
+                             {"as_none", "None"},
+                             {"as_ints", "a list of numbers"},
+                             {"as_tensors", "a list of tensors"}};
+  std::string text = fmt::format("of kind '{}'", printable(value.kind));
+  for (const auto& [kind, word] : kWords)
+    if (kind == value.kind) text = word;
+  const Json* name = find(*value.value, "as_name");
+  if (name == nullptr) name = value.value;
+  if (name->is_string()) text += ", " + printable(name->get<std::string>());
+  if (name->is_number()) text += ", " + name->dump();
+  return text;
 }
 
 Result<> read_user_input(const Json& spec, Signature& signature) {
   F8_TRY(const Json* arg, member(spec, "arg"));
   F8_TRY(const Union value, to_union(*arg, "a user input"));
   if (value.kind != "as_tensor")
-    return refused_input(fmt::format("an input of the model is '{}', not a tensor", printable(value.kind)));
+    return refused_input(
+        fmt::format("input {} of the model is {}, not a tensor", signature.user_inputs.size() + 1, described(value)));
   F8_TRY(std::string name, string_member(*value.value, "name"));
   signature.user_inputs.push_back(std::move(name));
   return ok;
@@ -56,7 +85,9 @@ Result<> read_user_output(const Json& spec, Signature& signature) {
   F8_TRY(const Json* arg, member(spec, "arg"));
   F8_TRY(const Union value, to_union(*arg, "an output"));
   if (value.kind != "as_tensor")
-    return error("F8-0113", fmt::format("an output of the model is '{}', not a tensor", printable(value.kind)));
+    return error("F8-0113", fmt::format("output {} of the model is {}, not a tensor", signature.outputs.size() + 1,
+                                        described(value)))
+        .note("return tensors alone: sizes and constants are known when the model is exported");
   F8_TRY(std::string name, string_member(*value.value, "name"));
   signature.outputs.push_back(std::move(name));
   return ok;
@@ -79,18 +110,17 @@ Result<> read_output(const Json& entry, Signature& signature) {
     return hidden_state(fmt::format("{} '{}'", mutation.what, printable(name)));
   }
   return error("F8-0113",
-               fmt::format("the program has an output of kind '{}'; only tensors are returned", printable(spec.kind)));
+               fmt::format("the program has an output of kind '{}'; only tensors are returned", printable(spec.kind)))
+      .note("export for inference, with a forward() that returns tensors alone");
 }
 
 // Reads every entry of the array `key`, gathering what is wrong with any.
 Result<> read_each(const Json& json, const char* key, Result<> (*read_one)(const Json&, Signature&),
-                   Signature& signature) {
+                   Signature& signature, Diags& blockers) {
   F8_TRY(const Json* specs, array_member(json, key));
-  Diags wrong;
   for (const Json& entry : *specs)
     if (auto one = read_one(entry, signature); !one)
-      wrong.insert(wrong.end(), one.errors().begin(), one.errors().end());
-  if (!wrong.empty()) return wrong;
+      blockers.insert(blockers.end(), one.errors().begin(), one.errors().end());
   return ok;
 }
 
@@ -106,11 +136,12 @@ Diag hidden_state(const std::string& what) {
           "constants");
 }
 
-Result<Signature> read_signature(const Json& json) {
+Result<Signature> read_signature(const Json& json, Diags& blockers) {
   Signature signature;
-  F8_CHECK(read_each(json, "input_specs", read_input, signature));
-  F8_CHECK(read_each(json, "output_specs", read_output, signature));
-  if (signature.outputs.empty()) return error("F8-0113", "the program returns nothing");
+  F8_CHECK(read_each(json, "input_specs", read_input, signature, blockers));
+  F8_CHECK(read_each(json, "output_specs", read_output, signature, blockers));
+  if (signature.outputs.empty() && blockers.empty())
+    return error("F8-0113", "the program returns nothing").note("have forward() return a tensor");
   return signature;
 }
 

@@ -22,8 +22,8 @@ struct Signature {
   std::vector<std::string> outputs;
 };
 
-// Refuses, all at once, what firmware cannot have: inputs and outputs other than tensors, and state that is changed.
-Result<Signature> read_signature(const Json& signature);
+// What firmware cannot have goes into `blockers`: inputs and outputs other than tensors, and state that is changed.
+Result<Signature> read_signature(const Json& signature, Diags& blockers);
 
 // The error for a program that changes its own state; `what` is the place that is written to.
 Diag hidden_state(const std::string& what);

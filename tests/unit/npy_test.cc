@@ -129,5 +129,25 @@ TEST(Samples, EveryInputBringsAsManySamples) {
   }
 }
 
+TEST(Samples, ValuesThatInt8CannotHoldAreCounted) {
+  const TempFolder folder = *TempFolder::make();
+  const auto path = (folder.path() / "x.npy").string();
+  // 1.0, 100.0, -inf, NaN: scale 1/8 and zero point 0 hold -16.06 to 15.94
+  const char kValues[] = "\0\0\x80\x3f\0\0\xc8\x42\0\0\x80\xff\0\0\xc0\x7f";
+  ASSERT_TRUE(write_file(path, npy("<f4", "(4,)", std::string(kValues, 16))));
+  for (const char* text :
+       {"program form=int8 { in %x : q8[4] scale=0x1p-3 zero=0 out %x }",
+        "program form=int8 { in %x : f32[4] %q = quantize %x : q8[4] scale=0x1p-3 zero=0 out %q }"}) {
+    const auto program = ir::parse(text, ops::table());
+    ASSERT_TRUE(program) << format(program.errors());
+    const auto samples = read_samples(*program, {path});
+    ASSERT_TRUE(samples) << format(samples.errors());
+    const std::string reports = format(samples->reports);
+    EXPECT_NE(reports.find("warning[F8-0407]: input x: 1 of 4 values are NaN"), std::string::npos) << reports;
+    EXPECT_NE(reports.find("input x: 2 of 4 values lie outside -16.06 to 15.94 and saturate"), std::string::npos)
+        << reports;
+  }
+}
+
 }  // namespace
 }  // namespace fold8::driver

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "ir/unread.h"
 #include "ops/ops.h"
 #include "source_dir.h"
 
@@ -654,8 +655,7 @@ TEST(Pt2, PlaceWithoutUsefulMetadata) {
   const Place torch_only = place_with(
       {{"stack_trace",
         "File \"/x/site-packages/torch/nn/modules/linear.py\", line 134, in forward\n    return F.linear()"}});
-  EXPECT_EQ(torch_only.source_file, "linear.py");
-  EXPECT_EQ(torch_only.source_line, 134);
+  EXPECT_EQ(torch_only.source_file, "");  // says nothing of the model
   const Place relative = place_with(
       {{"stack_trace",
         "File \"net.py\", line 3, in forward\n    y = f(x)\nFile \"torch/nn/modules/linear.py\", line 134, in f"}});
@@ -693,6 +693,25 @@ TEST(Pt2, NotAZip) {
   expect_error(read_bytes("not a zip, whatever its name says"), "F8-0101", "the file is not a zip");
   ASSERT_FALSE(read_bytes(""));
   EXPECT_TRUE(read_bytes("").errors()[0].code.starts_with("F8-010"));
+}
+
+TEST(Pt2, FilesOfOtherKinds) {
+  const std::pair<std::string, const char*> kFiles[] = {
+      {std::string("\x1c\0\0\0TFL3\x14\0\x20\0", 12), "the file is a TensorFlow Lite model"},
+      {std::string("\x1c\0\0\0ET12\x14\0\x20\0", 12), "the file is an ExecuTorch program"},
+      {std::string("\x08\x08\x12\x07pytorch", 11), "the file is an ONNX model"},
+      {"\x89HDF\r\n", "the file is an HDF5 file"},
+      {"\x93NUMPY", "the file is a NumPy array"},
+      {"\x80\x02}q", "the file is a pickle"},
+      {std::string("\x40\0\0\0\0\0\0\0{\"w\":", 14), "the file is a safetensors file"},
+      {"version https://git-lfs.github.com/spec/v1\n", "the file is a pointer of Git LFS"},
+      {"program form=int8 {", "name that ends in .f8"},
+      {"", "the file is empty"},
+      {"PK", "the file is not a zip"}};
+  for (const auto& [bytes, text] : kFiles) {
+    expect_error(read_bytes(bytes), "F8-0101", text);
+    EXPECT_EQ(read_bytes(bytes).errors()[0].notes.size(), 1U) << text;
+  }
 }
 
 TEST(Pt2, EmptyZip) {
@@ -1095,19 +1114,34 @@ TEST(Pt2, RefusedInputs) {
   sample.inputs().push_back(R"({"custom_obj": {"arg": {"name": "o", "class_fqn": "C"}}})"_json);
   sample.inputs().push_back(R"({"token": {"arg": {"name": "t"}}})"_json);
   const auto result = read_sample(sample);
-  expect_error(result, "F8-0113", "an input of the model is 'as_int', not a tensor");
+  expect_error(result, "F8-0113", "input 2 of the model is a number, 3, not a tensor");
   EXPECT_EQ(result.errors().size(), 5U);
   expect_error(result, "F8-0113", "input 'flag' of the model is a constant");
   expect_error(result, "F8-0113", "an input of kind 'custom_obj'");
   expect_error(result, "F8-0113", "an input of kind 'token'");
 }
 
+TEST(Pt2, InputsThatAreNoQuantities) {
+  Sample sample;
+  sample.only({relu("y", "x")});
+  for (const char* name : {"x", "y"}) sample.values()[name] = meta(5, {1, 4});
+  expect_error(sample, "F8-0113", "input 'x' is i64; inputs are float32, or int8 once quantized");
+  expect_error(sample, "F8-0113", "indices are looked up by the caller");
+  for (const char* name : {"x", "y"}) sample.values()[name] = meta(1, {1, 4});
+  expect_error(sample, "F8-0113", "input 'x' is u8");
+  expect_error(sample, "F8-0113", "scaled as in training");
+}
+
 TEST(Pt2, RefusedOutputs) {
+  Sample size;
+  size.outputs().push_back(R"({"user_output": {"arg": {"as_sym_int": {"as_name": "sym_size"}}}})"_json);
+  expect_error(size, "F8-0113", "output 2 of the model is a number, sym_size, not a tensor");
+  expect_error(size, "F8-0113", "return tensors alone");
   Sample sample;
   sample.outputs().push_back(R"({"user_output": {"arg": {"as_none": true}}})"_json);
   sample.outputs().push_back(R"({"loss_output": {"arg": {"name": "relu"}}})"_json);
   const auto result = read_sample(sample);
-  expect_error(result, "F8-0113", "an output of the model is 'as_none', not a tensor");
+  expect_error(result, "F8-0113", "output 2 of the model is None, not a tensor");
   expect_error(result, "F8-0113", "an output of kind 'loss_output'");
   Sample nothing;
   nothing.outputs() = json::array();
@@ -1193,8 +1227,38 @@ TEST(Pt2, AllUnsupportedOpsAtOnce) {
   nodes.push_back(relu("y", "odd24"));  // depends on a failed node: nothing is said of it
   const auto result = read_sample(sample.only(nodes));
   expect_error(result, "F8-0115", "torch.ops.aten.odd0.default is not supported");
-  EXPECT_EQ(result.errors().size(), 20U);
-  expect_error(result, "F8-0115", "and 5 more errors");
+  EXPECT_EQ(result.errors().size(), 25U);
+}
+
+// Nodes that cannot be read stand in the Program as what the archive says of them, so that the rest can be judged.
+TEST(Pt2, UnreadNodesTakeTheirPlace) {
+  Sample sample;
+  json odd = node("torch.ops.aten.odd.default", "odd", {{"self", as_tensor("x")}},
+                  json::array({as_tensor("odd"), as_tensor("second")}));
+  sample.only(
+      {odd, relu("a", "second"), node("torch.ops.aten.worse.default", "b", {{"t", as_tensor("a")}}), relu("y", "b")});
+  sample.values()["second"] = meta(7, {2, 4});
+  sample.values()["a"] = meta(7, {2, 4});
+  sample.values()["b"] = meta(6, {2, 4});  // float16: no value can stand for it
+  const TempFolder folder = *TempFolder::make();
+  const auto path = folder.path() / "net.pt2";
+  ASSERT_TRUE(write_file(path, zip_bytes(sample.entries())));
+  Diags blockers;
+  const auto program = pt2::read(path, fake_ops(), {}, &blockers);
+  EXPECT_READS(program);
+  ASSERT_EQ(blockers.size(), 2U) << format(blockers);
+  EXPECT_EQ(blockers[0].place.node, "odd");
+  EXPECT_EQ(blockers[1].place.node, "b");
+  EXPECT_TRUE(blockers[0].file.ends_with("net.pt2"));
+  ASSERT_EQ(program->nodes.size(), 3U);  // "b" has no value that could stand for it, and so no node
+  EXPECT_TRUE(ir::is_unread(program->nodes[0]));
+  EXPECT_EQ(std::vector<ValueId>(program->nodes[0].inputs), std::vector<ValueId>(program->inputs));
+  ASSERT_EQ(program->nodes[0].outputs.size(), 2U);
+  EXPECT_EQ(program->type(program->nodes[0].outputs[1]), ir::f32({2, 4}));
+  EXPECT_EQ(program->nodes[1].inputs[0], program->nodes[0].outputs[1]);
+  EXPECT_TRUE(ir::is_unread(program->nodes[2]));  // reads "b"
+  EXPECT_EQ(std::vector<ValueId>(program->outputs), std::vector<ValueId>(program->nodes[2].outputs));
+  EXPECT_EQ(pt2::read(path, fake_ops(), {}).errors().size(), 2U);  // without a list to put them in
 }
 
 TEST(Pt2, AFailedConstantIsReportedOnce) {
