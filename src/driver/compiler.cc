@@ -38,7 +38,7 @@ Result<Int8Model> load_int8(const std::filesystem::path& model, const ModelOptio
   F8_TRY(ir::Program program, load(model, options, &blockers));
   passes::Context context{.core = ops::core(), .input_layout = options.input_layout};
   if (program.form == ir::Form::int8) {
-    F8_CHECK(ir::verify(program));
+    F8_CHECK(passes::admit(program));
     context.macs_as_given = passes::total_macs(program);
   } else {
     F8_CHECK(passes::lower(program, context, options.ends, std::move(blockers)));

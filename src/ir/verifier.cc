@@ -53,6 +53,17 @@ Complaint types_are_as_inferred(const Program& p, const Node& node) {
   return {};
 }
 
+// The bounds of a fused clamp, and of a clamp by itself: reals in real form, where infer() does not read them.
+Complaint bounds_are_reals(const Program& p, const Node& node) {
+  if (p.form != Form::torch) return {};
+  for (const char* bound : {"min", "max"}) {
+    const Attr* attr = node.attrs.find(bound);
+    if (attr != nullptr && !std::holds_alternative<double>(*attr)) return fmt::format("{}= needs a real number", bound);
+  }
+  if (node.attrs.has("min") != node.attrs.has("max")) return "needs both min= and max=, or neither";
+  return {};
+}
+
 // --- rules from int8 on ---
 
 Complaint no_float_in_the_middle(const Program& p, const Node& node) {
@@ -86,6 +97,7 @@ struct Rule {
 
 constexpr Rule kRules[] = {
     {Form::torch, scales_are_positive_and_finite}, {Form::torch, types_are_as_inferred},
+    {Form::torch, bounds_are_reals},
     {Form::int8, no_float_in_the_middle},          {Form::int8, parameters_are_shared},
     {Form::placed, activations_have_offsets},
 };
@@ -114,7 +126,9 @@ void check_order(const Program& p, Diags& diags) {
               .in(p.file));
   }
   for (ValueId id : p.outputs)
-    if (!known(id))
+    if (id == ValueId::none)
+      diags.push_back(error("F8-0202", "an output is absent").in(p.file));
+    else if (!known(id))
       diags.push_back(error("F8-0202", fmt::format("output %{} is never computed", p[id].name)).in(p.file));
 }
 

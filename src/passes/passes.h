@@ -79,6 +79,9 @@ int64_t total_macs(const ir::Program& program);
 // what else stands in its way is told with them.
 Result<> lower(ir::Program& program, Context& context, Ends ends, Diags blockers = {});
 
+// Checks int8 form that no pass made as lower() checks its own.
+Result<> admit(ir::Program& program);
+
 // int8 -> packed for one target, verified.
 Result<> pack(ir::Program& program, const target::Target& target, const target::CompileOptions& options = {});
 

@@ -25,6 +25,39 @@ TEST(TextModel, Int8FormIsTakenAsItIs) {
   EXPECT_EQ(model->macs_as_given, 12);
 }
 
+// What lowering checks of its own results is checked of a text in int8 form, too. Each once, with a code.
+TEST(TextModel, Int8FormThatNoPassWouldMakeIsRefused) {
+  const std::string x = "in %x : q8[1,4] scale=1 zero=0 ";
+  const std::string w = "const %w : q8[2,4] scale=1 zero=0 = {1 2 3 4 5 6 7 8} ";
+  const std::string image = "in %x : q8[1,4,3,3] scale=1 zero=0 ";
+  const std::pair<std::string, const char*> kPrograms[] = {
+      {x + "in %w : q8[2,4] scale=1 zero=0 %y = linear %x, %w : q8[1,2] scale=1 zero=0 out %y", "F8-0302"},
+      {x + w + "in %b : q32[2] scale=1 zero=0 %y = linear %x, %w, %b : q8[1,2] scale=1 zero=0 out %y", "F8-0203"},
+      {x + w + "const %b : q32[2] scale=1 zero=0 = {2147483647 0} %y = linear %x, %w, %b : q8[1,2] scale=0x1p24 "
+               "zero=0 out %y", "F8-0302"},
+      {"in %x : q8[1,4] scale=0x1p40 zero=0 " + w + "%y = linear %x, %w : q8[1,2] scale=0x1p-40 zero=0 out %y",
+       "F8-0302"},
+      {x + "const %w : q8[2,4] scale=1 zero=5 = {1 2 3 4 5 6 7 8} %y = linear %x, %w : q8[1,2] scale=1 zero=0 out %y",
+       "F8-0302"},
+      {"in %x : i64[1,4] out %x", "F8-0203"},
+      {x + "out %x, _", "F8-0202"},
+      {image + "%y = max_pool %x kernel=[1,1] pad=[0,0,0,0] stride=[1,1] : q8[1,4,3,3] scale=1 zero=0 out %y",
+       "F8-0203"},
+      {image + "const %w : q8[4,4,1,1] scale=1 zero=0 = seed(1,4,127) %y = conv2d %x, %w dilation=[1,1] groups=1 "
+               "pad=[0,0,0,0] stride=[1,1] : q8[1,4,3,3] scale=64 zero=0 out %y", "F8-0203"},
+  };
+  for (const auto& [text, code] : kPrograms) {
+    const auto model = load_text("program form=int8 { " + text + " }");
+    ASSERT_FALSE(model) << text;
+    EXPECT_EQ(model.errors()[0].code, code) << text << format(model.errors());
+  }
+  const auto bounds = load_text(
+      "program form=torch { in %x : f32[1,4] const %w : f32[2,4] = {1 2 3 4 5 6 7 8} %y = linear %x, %w max=inf "
+      "min=[0,0] : f32[1,2] out %y }");
+  ASSERT_FALSE(bounds);
+  EXPECT_EQ(bounds.errors()[0].code, "F8-0203") << format(bounds.errors());
+}
+
 TEST(TextModel, TorchFormIsLowered) {
   const auto model = load_text(
       "program form=torch {\n  in %x : f32[1,4]\n  %q = quantize %x : q8[1,4] scale=0x1p-5 zero=-3\n"
