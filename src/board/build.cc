@@ -87,7 +87,7 @@ bool is_source(const std::string& name) { return name.ends_with(".cpp"); }
 
 Result<> write_sources(const Image& image, const fs::path& folder) {
   std::vector<TextFile> files = image.files;
-  for (const char* name : {"image.h", "protocol.h", "runner.cpp", "start.s"})
+  for (const char* name : {"image.h", "protocol.h", "runner.cpp", "hooks.cpp", "start.s"})
     files.push_back({fmt::format("board/{}", name), std::string(board_source(name))});
   files.push_back({"board/board.ld", linker_script(machine_for(image.target))});
   files.push_back({"board/image.cpp", image_source(image.models)});
@@ -152,7 +152,7 @@ Result<> compile_emitted(const Image& image, const Arguments& sources, const fs:
   return ok;
 }
 
-constexpr const char* kRunner[] = {"board/image.cpp", "board/runner.cpp", "board/start.s"};
+constexpr const char* kRunner[] = {"board/image.cpp", "board/runner.cpp", "board/hooks.cpp", "board/start.s"};
 
 Result<> compile_runner(const Image& image, const fs::path& folder) {
   Arguments arguments = compiler_with_flags(kCompiler, image);

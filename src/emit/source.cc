@@ -254,7 +254,8 @@ std::string isa_type(const target::Target& target) {
 Body body(const Program& p, const plan::Plan& plan, const target::Target& target, const Options& o) {
   Source source(p, plan, target, o);
   Body out;
-  out.headers = {"core/address.h", fmt::format("isa/{}/isa.h", target.isa)};
+  out.headers = {"core/little_endian.h", fmt::format("isa/{}/core.h", target.isa), "core/address.h",
+                 fmt::format("isa/{}/isa.h", target.isa)};
   out.tables = source.tables();
   out.calls = source.calls(out.headers);
   out.weight_bytes = source.weight_bytes();

@@ -44,7 +44,7 @@ TEST_F(Verify, AgreesUnderOtherFlags) {
   ASSERT_TRUE(model) << format(model.errors());
   const Samples samples = make_samples(model->program, 2);
   for (const char* cpu : {"cortex-m3", "cortex-m4", "cortex-m55"})
-    for (const char* flag : {"-O0", "-O3", "-Os", "-flto", "-fno-omit-frame-pointer"}) {
+    for (const char* flag : {"-O0", "-O3", "-Os", "-flto", "-fno-omit-frame-pointer", "-fstack-protector-all"}) {
       const VerifyOptions options{.toolchain = {.flags = {flag}}};
       auto verdict = verify(model->program, *target::find_target(cpu), samples, options);
       ASSERT_TRUE(verdict) << cpu << flag << format(verdict.errors());

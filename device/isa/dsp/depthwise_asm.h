@@ -1,6 +1,7 @@
 // The loops of isa/dsp/depthwise.h, in assembly: see isa/dsp/gemm.h on naked functions and on requantization.
 #pragma once
 
+#include "core/naked.h"
 #include "core/planar.h"
 #include "isa/dsp/depthwise.h"
 
@@ -9,7 +10,7 @@ inline namespace v0_1 {
 namespace dsp {
 
 // `bytes`, a multiple of 16, of one int16.
-[[gnu::naked, gnu::noinline]] inline void fill_asm(int8_t* /*to*/, int32_t /*value*/, int32_t /*bytes*/) {
+[[F8K_NAKED]] inline void fill_asm(int8_t* /*to*/, int32_t /*value*/, int32_t /*bytes*/) {
   asm volatile(
       ".syntax unified\n"
       "push {r4, lr}\n pkhbt r1, r1, r1, lsl #16\n mov r3, r1\n mov r4, r1\n mov r12, r1\n"
@@ -20,7 +21,7 @@ namespace dsp {
 // A planar row of four channels from pixels, of which at least one is inside, behind at most one column of padding.
 // `plane`: bytes between the channels' planes. Two pixels at a time, from r4 and r6; PKH then SXTB16 make four pairs of
 // them. The shape's first five words are columns, left, inside, pixel_in, zero.
-[[gnu::naked, gnu::noinline]] inline void planar_asm(const int8_t* /*x*/, int8_t* /*to*/, const PlanarShape* /*shape*/,
+[[F8K_NAKED]] inline void planar_asm(const int8_t* /*x*/, int8_t* /*to*/, const PlanarShape* /*shape*/,
                                                      int32_t /*plane*/) {
   asm volatile(
       ".syntax unified\n"
@@ -105,18 +106,18 @@ struct DepthwiseArguments {
   "subs r6, #1\n str r6, [sp, #40]\n bne 1b\n"                                                                    \
   "add sp, #56\n pop {r4-r11, pc}\n"
 
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_1_asm(const DepthwiseArguments*) {
+[[F8K_NAKED, gnu::aligned(4)]] inline void depthwise_3x3_stride_1_asm(const DepthwiseArguments*) {
   asm volatile(F8K_3X3(F8K_PAIR_OF_STRIDE_1, F8K_ROUND_TWO_BY_SIGN, F8K_ROUND_ONE_BY_SIGN));
 }
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_2_asm(const DepthwiseArguments*) {
+[[F8K_NAKED, gnu::aligned(4)]] inline void depthwise_3x3_stride_2_asm(const DepthwiseArguments*) {
   asm volatile(F8K_3X3(F8K_PAIR_OF_STRIDE_2, F8K_ROUND_TWO_BY_SIGN, F8K_ROUND_ONE_BY_SIGN));
 }
 // The same for a zero point of -128.
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_1_from_least_asm(
+[[F8K_NAKED, gnu::aligned(4)]] inline void depthwise_3x3_stride_1_from_least_asm(
     const DepthwiseArguments*) {
   asm volatile(F8K_3X3(F8K_PAIR_OF_STRIDE_1, F8K_ROUND_TWO, F8K_ROUND_ONE));
 }
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void depthwise_3x3_stride_2_from_least_asm(
+[[F8K_NAKED, gnu::aligned(4)]] inline void depthwise_3x3_stride_2_from_least_asm(
     const DepthwiseArguments*) {
   asm volatile(F8K_3X3(F8K_PAIR_OF_STRIDE_2, F8K_ROUND_TWO, F8K_ROUND_ONE));
 }
@@ -147,7 +148,7 @@ struct DepthwiseRowArguments {
 };
 
 // Two results at a time; a last one alone is computed twice.
-[[gnu::naked, gnu::noinline]] inline void depthwise_row_asm(DepthwiseRowArguments*) {
+[[F8K_NAKED]] inline void depthwise_row_asm(DepthwiseRowArguments*) {
   asm volatile(
       ".syntax unified\n"
       "push {r4-r11, lr}\n ldr r8, [r0, #16]\n"

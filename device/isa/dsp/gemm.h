@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "core/naked.h"
+
 namespace f8k {
 inline namespace v0_1 {
 namespace dsp {
@@ -107,12 +109,12 @@ struct LinearArguments {
 
 // Pairs of pixels by all channel pairs of the stream, both windows loaded before any result is stored. The buffer
 // holds, for each four k, pixel 0's (k0, k2), (k1, k3) as int16, then pixel 1's. Windows at x are read in whole words.
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_two_pixels_asm(const GemmArguments*) {
+[[F8K_NAKED, gnu::aligned(4)]] inline void gemm_two_pixels_asm(const GemmArguments*) {
   asm volatile(F8K_GEMM_TWO_PIXELS(F8K_ROUND_BY_SIGN));
 }
 
 // The same for a zero point of -128.
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_two_pixels_from_least_asm(const GemmArguments*) {
+[[F8K_NAKED, gnu::aligned(4)]] inline void gemm_two_pixels_from_least_asm(const GemmArguments*) {
   asm volatile(F8K_GEMM_TWO_PIXELS(F8K_ROUND));
 }
 
@@ -138,10 +140,10 @@ struct LinearArguments {
   "3: " F8K_FINISH_TWO_PIXELS(ROUND)
 
 // The same by a stream of widened weights.
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_widened_asm(const GemmArguments*) {
+[[F8K_NAKED, gnu::aligned(4)]] inline void gemm_widened_asm(const GemmArguments*) {
   asm volatile(F8K_GEMM_WIDENED(F8K_ROUND_BY_SIGN));
 }
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_widened_from_least_asm(const GemmArguments*) {
+[[F8K_NAKED, gnu::aligned(4)]] inline void gemm_widened_from_least_asm(const GemmArguments*) {
   asm volatile(F8K_GEMM_WIDENED(F8K_ROUND));
 }
 
@@ -162,7 +164,7 @@ struct LinearArguments {
 
 // One pixel: what a row of an odd number of pixels ends with. The buffer holds, for each four k, (k0, k2), (k1, k3) as
 // int16. What follows the stream in the arguments is not read.
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_one_pixel_asm(const GemmArguments*) {
+[[F8K_NAKED, gnu::aligned(4)]] inline void gemm_one_pixel_asm(const GemmArguments*) {
   asm volatile(
       F8K_ENTER_ONE_PIXEL
       "tst r11, #1\n bne 3f\n"
@@ -171,7 +173,7 @@ struct LinearArguments {
       "cmp r12, r10\n bne 2b\n"
       "sub r9, r9, r8\n asr r9, r9, #7\n lsl r8, r8, #1\n" F8K_SCALE_ONE_PIXEL);
 }
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_one_pixel_widened_asm(const GemmArguments*) {
+[[F8K_NAKED, gnu::aligned(4)]] inline void gemm_one_pixel_widened_asm(const GemmArguments*) {
   asm volatile(F8K_ENTER_ONE_PIXEL
                "2: ldm lr!, {r0-r3}\n ldm r12!, {r4, r5}\n"
                "smlad r8, r0, r4, r8\n smlad r9, r2, r4, r9\n smlad r8, r1, r5, r8\n smlad r9, r3, r5, r9\n"
@@ -211,13 +213,13 @@ struct LinearArguments {
   "add sp, #28\n pop {r4-r11, pc}\n"
 
 // One row of a linear, four channels at a time.
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void linear_asm(const int32_t* /*stream*/,
+[[F8K_NAKED, gnu::aligned(4)]] inline void linear_asm(const int32_t* /*stream*/,
                                                                       const LinearArguments* /*arguments*/) {
   asm volatile(F8K_LINEAR(F8K_ROUND_BY_SIGN));
 }
 
 // The same for a zero point of -128.
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void linear_from_least_asm(const int32_t* /*stream*/,
+[[F8K_NAKED, gnu::aligned(4)]] inline void linear_from_least_asm(const int32_t* /*stream*/,
                                                                                  const LinearArguments* /*arguments*/) {
   asm volatile(F8K_LINEAR(F8K_ROUND));
 }

@@ -15,10 +15,6 @@
 #include "isa/dsp/stream.h"
 #include "isa/v7m/isa.h"
 
-#if !defined(__ARM_FEATURE_DSP)
-#error "these kernels need the DSP extension: compile with -mcpu=cortex-m4, cortex-m7 or cortex-m33"
-#endif
-
 namespace f8k {
 inline namespace v0_1 {
 

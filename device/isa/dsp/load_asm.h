@@ -4,12 +4,14 @@
 
 #include <stdint.h>
 
+#include "core/naked.h"
+
 namespace f8k {
 inline namespace v0_1 {
 namespace dsp {
 
 // The last word of four bytes or more is copied at their end, over what is there already.
-[[gnu::naked, gnu::noinline]] inline void copy_asm(int8_t* /*to*/, const int8_t* /*from*/, int32_t /*bytes*/) {
+[[F8K_NAKED]] inline void copy_asm(int8_t* /*to*/, const int8_t* /*from*/, int32_t /*bytes*/) {
   asm volatile(
       ".syntax unified\n"
       "subs r2, #4\n blt 2f\n"
@@ -24,7 +26,7 @@ namespace dsp {
 
 // `bytes` of one window, each four of them to `step` bytes behind the four before. Of a last one to three the missing
 // ones count as zeros.
-[[gnu::naked, gnu::noinline]] inline void load_asm(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*to*/,
+[[F8K_NAKED]] inline void load_asm(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*to*/,
                                                    int32_t /*step*/) {
   asm volatile(
       ".syntax unified\n"
@@ -41,7 +43,7 @@ namespace dsp {
 }
 
 // Two windows at once, `bytes` of each, a multiple of 4; their words alternate.
-[[gnu::naked, gnu::noinline]] inline void load_pair_asm(const int8_t* /*x0*/, const int8_t* /*x1*/, int32_t /*bytes*/,
+[[F8K_NAKED]] inline void load_pair_asm(const int8_t* /*x0*/, const int8_t* /*x1*/, int32_t /*bytes*/,
                                                         uint32_t* /*to*/) {
   asm volatile(
       ".syntax unified\n"
@@ -64,7 +66,7 @@ struct JoinedArguments {
 // One window, its rows joined without gaps: the last one to three bytes of a row wait for the first of the next. The
 // word that holds them is read so that it ends with the row, as nothing behind a row need exist.
 // r7: bytes that wait, r8: they, r9: their bits; r10: the row, r11: bytes of it that are left, less 4.
-[[gnu::naked, gnu::noinline]] inline void load_joined_asm(const int8_t* const* /*rows*/,
+[[F8K_NAKED]] inline void load_joined_asm(const int8_t* const* /*rows*/,
                                                           const int8_t* const* /*rows_end*/, uint32_t* /*to*/,
                                                           const JoinedArguments* /*arguments*/) {
   asm volatile(
@@ -85,7 +87,7 @@ struct JoinedArguments {
 #define F8K_THREES \
   "ldr r4, [r3], #3\n ldr r5, [r12], #3\n ldr r6, [r0], #3\n str r4, [r2], #3\n str r5, [r2], #3\n str r6, [r2], #3\n"
 #define F8K_LAST_THREE(row) "ldrh r4, [" row "]\n ldrb r5, [" row ", #2]\n strh r4, [r2], #2\n strb r5, [r2], #1\n"
-[[gnu::naked, gnu::noinline]] inline void spread_threes_asm(const int8_t* const* /*rows*/, int32_t /*pixels*/,
+[[F8K_NAKED]] inline void spread_threes_asm(const int8_t* const* /*rows*/, int32_t /*pixels*/,
                                                             int8_t* /*to*/) {
   asm volatile(
       ".syntax unified\n"

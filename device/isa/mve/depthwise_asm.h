@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "core/naked.h"
 #include "isa/mve/depthwise.h"
 
 namespace f8k {
@@ -19,7 +20,7 @@ struct PlanarArguments {
   uint32_t lanes;  // predicate: the channels
 };
 
-[[gnu::naked, gnu::noinline]] inline void planar_groups_asm(const PlanarArguments* /*arguments*/) {
+[[F8K_NAKED]] inline void planar_groups_asm(const PlanarArguments* /*arguments*/) {
   asm volatile(
       ".syntax unified\n push {r4-r7, lr}\n ldm r0, {r1-r6}\n vmsr p0, r6\n dls lr, r5\n"
       "adds r5, r1, r2\n adds r6, r5, r2\n adds r7, r6, r2\n lsls r2, r2, #2\n"
@@ -80,7 +81,7 @@ static_assert(sizeof(PatchArguments) == kPatchArgumentBytes, "room for them in s
 
 #define F8K_PATCHES(name, kernels, half) \
   template <int kRelu> \
-  [[gnu::naked, gnu::noinline]] inline void name(PatchArguments* /*arguments*/) { \
+  [[F8K_NAKED]] inline void name(PatchArguments* /*arguments*/) { \
     asm volatile( \
         ".syntax unified\n push {r4-r11, lr}\n vpush {d8-d15}\n mov r11, r0\n" \
         "ldr r7, [r11, #88]\n ldr r3, [r11, #92]\n ldr r12, [r11, #96]\n" \

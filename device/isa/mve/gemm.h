@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "core/naked.h"
 #include "isa/mve/stream.h"
 
 namespace f8k {
@@ -66,7 +67,7 @@ struct PixelsArguments {
   F8K_MACS("vmladav.s8", "q3", "r2", "r10") F8K_MACS("vmladav.s8", "q4", "r4", "r12") \
   F8K_MACS("vmladav.s8", "q5", "r6", "lr") F8K_SCALE("q5", to)
 template <int kRelu>
-[[gnu::naked, gnu::noinline]] inline void gemm_pixels_1_asm(const PixelsArguments* /*arguments*/) {
+[[F8K_NAKED]] inline void gemm_pixels_1_asm(const PixelsArguments* /*arguments*/) {
   asm volatile(F8K_PIXELS_BEGIN("d15", "q7")
                "vldrw.u32 q2, [r7]\n vldrw.u32 q3, [r7, #64]\n vldrw.u32 q4, [r7, #128]\n"
                "1:\n" F8K_PAIR("q6") F8K_PAIR("q1") F8K_STORE("q6", "q1", "q7") "bne 1b\n"
@@ -90,7 +91,7 @@ template <int kRelu>
 #define F8K_VECTORS_4(mac) F8K_VECTOR_AT(mac, "48", "112", "176", "240") F8K_VECTORS_3("vmladava.s8")
 #define F8K_PIXELS(name, vectors) \
   template <int kRelu> \
-  [[gnu::naked, gnu::noinline]] inline void name(const PixelsArguments* /*arguments*/) { \
+  [[F8K_NAKED]] inline void name(const PixelsArguments* /*arguments*/) { \
     asm volatile(F8K_PIXELS_BEGIN("d11", "q4") "1:\n" vectors("vmladav.s8") F8K_SCALE("q2", "q5") \
                  vectors("vmladav.s8") F8K_SCALE("q2", "q3") F8K_STORE("q5", "q3", "q4") "bne 1b\n" F8K_POP("d11") \
                  : : [relu] "i"(kRelu)); \
@@ -118,7 +119,7 @@ F8K_PIXELS(gemm_pixels_4_asm, F8K_VECTORS_4)
   F8K_VECTOR_DOWN("vmladava.s8", "", "64", "128", "192", "], #-256") "cmp r3, r7\n bcs.w " loop "b\n"
 // Aligned to words, as `adr` is relative to one.
 template <int kRelu>
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_pixels_any_asm(const PixelsArguments* /*arguments*/) {
+[[F8K_NAKED, gnu::aligned(4)]] inline void gemm_pixels_any_asm(const PixelsArguments* /*arguments*/) {
   asm volatile(F8K_PIXELS_BEGIN("d11", "q4")
                "subs r2, r4, #1\n and r3, r2, #3\n bic r2, r2, #3\n add r2, r7, r2, lsl #6\n add r6, r2, r3, lsl #4\n"
                "subs r2, r4, #2\n bic r2, r2, #3\n add r5, r7, r2, lsl #6\n"
@@ -156,7 +157,7 @@ template <int kRelu>
   "ldr r3, [sp, #16]\n" F8K_THREE_PLANES("vmladav.s8") "cmp r3, r5\n beq.w " end "f\n" \
   loop ":\n" F8K_THREE_PLANES("vmladava.s8") "cmp r3, r5\n bne.w " loop "b\n" end ":\n"
 template <int kRelu>
-[[gnu::naked, gnu::noinline]] inline void gemm_columns_asm(const PixelsArguments* /*arguments*/) {
+[[F8K_NAKED]] inline void gemm_columns_asm(const PixelsArguments* /*arguments*/) {
   asm volatile(F8K_PIXELS_BEGIN("d15", "q7")
                "ldr r2, [r0, #32]\n mla r5, r4, r2, r7\n push {r7}\n sub sp, #16\n sub r7, r2, #96\n"
                "1:\n" F8K_ALL_COLUMNS("2", "4") F8K_SCALE("q2", "q5") "vstrw.32 q5, [sp]\n"
@@ -221,7 +222,7 @@ struct RowArguments {
 // r1: stream, r11: its end, r7: x, r3: x after the head, r9: end of x, r5: y, vpr: lanes of the head; on the stack
 // multiplier, shift, zero, x after the head, and where the first iteration over the other vectors begins.
 // Aligned to words, as `adr` is relative to one.
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_row_asm(const RowArguments* /*arguments*/) {
+[[F8K_NAKED, gnu::aligned(4)]] inline void gemm_row_asm(const RowArguments* /*arguments*/) {
   asm volatile(
       ".syntax unified\n push {r4-r11, lr}\n"
       "ldr r1, [r0]\n ldr r11, [r0, #4]\n ldr r7, [r0, #8]\n ldr r3, [r0, #12]\n ldr r4, [r0, #16]\n"

@@ -17,10 +17,6 @@
 #include "isa/mve/product.h"
 #include "isa/v7m/isa.h"
 
-#if !defined(__ARM_FEATURE_MVE)
-#error "these kernels need MVE: compile with -mcpu=cortex-m55 or cortex-m85"
-#endif
-
 namespace f8k {
 inline namespace v0_1 {
 

@@ -1,6 +1,7 @@
 // The loops of isa/v6m/depthwise.h, in assembly and for the host as in isa/v6m/requantize.h.
 #pragma once
 
+#include "core/naked.h"
 #include "core/planar.h"
 #include "isa/v6m/depthwise.h"
 #include "isa/v6m/requantize.h"
@@ -24,7 +25,7 @@ struct PlaneArguments {
 #define F8K_COLUMN "str r3, [r1, r6]\n lsls r3, r3, #16\n ldr r4, [r1]\n adds r4, r4, r3\n stm r1!, {r4}\n"
 
 // One channel of an input row. x: behind its last pixel; to, and the ends: `distance` before the columns.
-[[gnu::naked, gnu::noinline]] inline void plane_asm(const int8_t* /*x*/, int32_t* /*to*/,
+[[F8K_NAKED]] inline void plane_asm(const int8_t* /*x*/, int32_t* /*to*/,
                                                     const PlaneArguments* /*arguments*/) {
   asm volatile(
       ".syntax unified\n"
@@ -49,7 +50,7 @@ struct PlaneArguments {
 // Sums of a 3x3 kernel without gaps along a row of one channel, two neighbours at a time. record: nine weights, what
 // the sums start from. places: of the window's rows in `plane`. step: bytes between the windows of two pairs. sp: the
 // weights; r0, r6, r7: the rows, r11: what they advance by beyond a window.
-[[gnu::naked, gnu::noinline]] inline void sums_3x3_asm(const int32_t* /*record*/, const int32_t* /*places*/,
+[[F8K_NAKED]] inline void sums_3x3_asm(const int32_t* /*record*/, const int32_t* /*places*/,
                                                        const int8_t* /*plane*/, int32_t* /*sums*/,
                                                        int32_t* /*sums_end*/, int32_t /*step*/) {
   asm volatile(F8K_V6M_ENTER

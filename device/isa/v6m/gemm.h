@@ -2,6 +2,7 @@
 // isa/v6m/requantize.h.
 #pragma once
 
+#include "core/naked.h"
 #include "isa/v6m/requantize.h"
 
 namespace f8k {
@@ -44,13 +45,13 @@ struct RowArguments {
   "2: adds r1, #4\n beq 4f\n"                                                            \
   "3: " value(0) "adds r2, #8\n subs r1, #1\n bne 3b\n"                                   \
   "4: pop {r4-r6, pc}\n"
-[[gnu::naked, gnu::noinline]] inline void load_even_asm(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*to*/) {
+[[F8K_NAKED]] inline void load_even_asm(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*to*/) {
   asm volatile(F8K_LOAD(F8K_EVEN));
 }
-[[gnu::naked, gnu::noinline]] inline void load_odd_asm(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*to*/) {
+[[F8K_NAKED]] inline void load_odd_asm(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*to*/) {
   asm volatile(F8K_LOAD(F8K_ODD));
 }
-[[gnu::naked, gnu::noinline]] inline void load_pair_asm(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*to*/,
+[[F8K_NAKED]] inline void load_pair_asm(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*to*/,
                                                         int32_t /*step*/) {
   asm volatile(F8K_LOAD(F8K_BOTH));
 }
@@ -76,7 +77,7 @@ struct RowArguments {
 
 // 1 to 4 pixels by all channels of the stream. sp: the arguments, at 24 the place in the stream, at 28 four sums, at 44
 // where to enter the loop: at 3, in its middle if the blocks are odd; at 4 for one or two pixels.
-[[gnu::naked, gnu::noinline]] inline void gemm_asm(const int32_t* /*stream*/, const GemmArguments* /*arguments*/) {
+[[F8K_NAKED]] inline void gemm_asm(const int32_t* /*stream*/, const GemmArguments* /*arguments*/) {
   asm volatile(
       F8K_V6M_ENTER
       "sub sp, #48\n ldm r1!, {r2-r7}\n mov r1, sp\n stm r1!, {r2-r7}\n"
@@ -117,7 +118,7 @@ struct RowArguments {
   "mov r5, " all "\n mov r6, " swapped "\n mov r7, " upper "\n bl 10f\n push {r1, r2, r5, r7}\n"
 
 // One row of a linear. sp: the arguments; where to enter the loop of four k.
-[[gnu::naked, gnu::noinline]] inline void row_asm(const int32_t* /*stream*/, const RowArguments* /*arguments*/) {
+[[F8K_NAKED]] inline void row_asm(const int32_t* /*stream*/, const RowArguments* /*arguments*/) {
   asm volatile(F8K_V6M_ENTER
       "sub sp, #28\n ldm r1!, {r2-r7}\n mov r1, sp\n stm r1!, {r2-r7}\n"
       "movs r4, #3\n ands r3, r4\n movs r4, #38\n muls r3, r4\n adr r4, 2f\n adds r3, r4\n str r3, [sp, #24]\n"

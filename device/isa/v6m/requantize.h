@@ -3,6 +3,7 @@
 // at every optimisation level.
 #pragma once
 
+#include "core/naked.h"
 #include "isa/v6m/stream.h"
 
 namespace f8k {
@@ -52,7 +53,7 @@ namespace v6m {
   "99:\n"
 
 // `step` bytes between results. Returns the end of the scale.
-[[gnu::naked, gnu::noinline]] inline const int32_t* requantize_row_asm(const int32_t* /*sums*/,
+[[F8K_NAKED]] inline const int32_t* requantize_row_asm(const int32_t* /*sums*/,
                                                                        const int32_t* /*sums_end*/,
                                                                        const int32_t* /*scale*/, int8_t* /*y*/,
                                                                        int32_t /*step*/) {

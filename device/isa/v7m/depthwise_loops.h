@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/naked.h"
 #include "isa/v7m/depthwise.h"
 #include "isa/v7m/scale.h"
 
@@ -38,7 +39,7 @@ struct BlockRow {
 
 // Pixels `step` bytes apart: `words` pairs, of which the first has padding before it where `left` is 1, and then one
 // with padding behind it where `right` is 1. padding: four bytes of it.
-[[gnu::naked, gnu::noinline]] inline void planar_pixels(const int8_t* /*x*/, int32_t /*step*/, int32_t* /*to*/,
+[[F8K_NAKED]] inline void planar_pixels(const int8_t* /*x*/, int32_t /*step*/, int32_t* /*to*/,
                                                         int32_t /*plane*/, int32_t /*words*/, uint32_t /*padding*/,
                                                         int32_t /*left*/, int32_t /*right*/) {
   asm volatile(
@@ -91,7 +92,7 @@ struct BlockRow {
 
 // A row of a block with a 3x3 kernel and a stride of 1 or 2; returns the end of its records.
 // Aligned to words, as `adr` is relative to one.
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline const int32_t* block_row_3x3(const int32_t* /*record*/,
+[[F8K_NAKED, gnu::aligned(4)]] inline const int32_t* block_row_3x3(const int32_t* /*record*/,
                                                                                    const BlockRow* /*row*/,
                                                                                    int32_t /*stride*/) {
   asm volatile(

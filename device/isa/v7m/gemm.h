@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/naked.h"
 #include "isa/v7m/stream.h"
 
 namespace f8k {
@@ -92,14 +93,14 @@ constexpr int32_t pass_blocks(int32_t pairs) { return pairs == 3 ? 8 : 4; }
 // Every channel of the stream for one, two or three pairs of pixels. y: where the pixels' channels start; of a pixel
 // that is missing, where its neighbour's do, as a later pixel is stored first. Six are read, whatever they are.
 // Aligned to words, as `adr` is relative to one.
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_one_pair(const int32_t* /*stream*/,
+[[F8K_NAKED, gnu::aligned(4)]] inline void gemm_one_pair(const int32_t* /*stream*/,
                                                                          const GemmArguments* /*arguments*/,
                                                                          int8_t* const* /*y*/) {
   asm volatile(F8K_GEMM(F8K_IN_REGISTERS, "", F8K_ENTER, F8K_BLOCKS_4, F8K_BLOCK_OF_ONE, F8K_AT_END,
                         F8K_SPLIT("r6", "r7"), F8K_OF_ONE, "r0-r2", "strb r7, [r2], #1\n strb r6, [r1], #1\n"));
 }
 
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_two_pairs(const int32_t* /*stream*/,
+[[F8K_NAKED, gnu::aligned(4)]] inline void gemm_two_pairs(const int32_t* /*stream*/,
                                                                           const GemmArguments* /*arguments*/,
                                                                           int8_t* const* /*y*/) {
   asm volatile(F8K_GEMM(F8K_IN_REGISTERS, "ldm r12, {r8, r9}\n", F8K_ENTER, F8K_BLOCKS_4, F8K_BLOCK_OF_TWO,
@@ -107,7 +108,7 @@ constexpr int32_t pass_blocks(int32_t pairs) { return pairs == 3 ? 8 : 4; }
                         "strb r9, [r4], #1\n strb r8, [r3], #1\n strb r7, [r2], #1\n strb r6, [r1], #1\n"));
 }
 
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void gemm_three_pairs(const int32_t* /*stream*/,
+[[F8K_NAKED, gnu::aligned(4)]] inline void gemm_three_pairs(const int32_t* /*stream*/,
                                                                             const GemmArguments* /*arguments*/,
                                                                             int8_t* const* /*y*/) {
   asm volatile(F8K_GEMM(F8K_ON_STACK, "ldm r12, {r8, r9}\n ldm r12, {r10, r11}\n", F8K_ENTER_BY_STACK,

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "core/naked.h"
 #include "isa/v7m/stream.h"
 
 namespace f8k {
@@ -44,20 +45,20 @@ namespace v7m {
   "4: " byte("4") "add r2, r2, r4\n subs r1, r1, #1\n b 1b\n"                              \
   "5: "
 
-[[gnu::naked, gnu::noinline]] inline void load_even(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*pair*/,
+[[F8K_NAKED]] inline void load_even(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*pair*/,
                                                     int32_t /*at*/, int32_t /*two_k*/) {
   asm volatile(".syntax unified\n push {r4, r5}\n ldr r4, [sp, #8]\n lsrs r12, r3, #1\n mla r2, r12, r4, r2\n"
                F8K_LOAD(F8K_EVEN, F8K_BYTE_EVEN) "pop {r4, r5}\n bx lr\n");
 }
 
-[[gnu::naked, gnu::noinline]] inline void load_odd(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*pair*/,
+[[F8K_NAKED]] inline void load_odd(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*pair*/,
                                                    int32_t /*at*/, int32_t /*two_k*/) {
   asm volatile(".syntax unified\n push {r4, r5}\n ldr r4, [sp, #8]\n lsrs r12, r3, #1\n mla r2, r12, r4, r2\n"
                F8K_LOAD(F8K_ODD, F8K_BYTE_ODD) "pop {r4, r5}\n bx lr\n");
 }
 
 // Of `pairs` pairs of pixels, `step` bytes from one pixel to the next. lr: twice the bytes, and whether `at` is odd.
-[[gnu::naked, gnu::noinline]] inline void load_pairs(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*pair*/,
+[[F8K_NAKED]] inline void load_pairs(const int8_t* /*x*/, int32_t /*bytes*/, uint32_t* /*pair*/,
                                                      int32_t /*at*/, int32_t /*two_k*/, int32_t /*step*/,
                                                      int32_t /*pairs*/) {
   asm volatile(

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/naked.h"
 #include "isa/v7m/stream.h"
 
 namespace f8k {
@@ -31,7 +32,7 @@ struct RowArguments {
   "ldr r7, [r0], #4\n sxtb r4, r7\n sbfx r5, r7, #8, #8\n sbfx r6, r7, #16, #8\n asrs r7, r7, #24\n"            \
   "stm r2!, {r4-r7}\n add r3, r4\n add r3, r5\n add r3, r6\n add r3, r7\n"
 // The sum of the bytes from x to `end`, a multiple of four and at least four, and the bytes as words.
-[[gnu::naked, gnu::noinline]] inline int32_t widen_fours(const int8_t* /*x*/, const int8_t* /*end*/, int32_t* /*to*/) {
+[[F8K_NAKED]] inline int32_t widen_fours(const int8_t* /*x*/, const int8_t* /*end*/, int32_t* /*to*/) {
   asm volatile(
       ".syntax unified\n push {r4-r7, lr}\n movs r3, #0\n"
       "subs r4, r1, r0\n lsls r4, r4, #29\n bmi 2f\n"
@@ -44,7 +45,7 @@ struct RowArguments {
   "ldr r3, [r0], #4\n sxtb r12, r3\n add r2, r2, r3, asr #24\n add r2, r12\n sbfx r12, r3, #8, #8\n add r2, r12\n"  \
   "sbfx r12, r3, #16, #8\n add r2, r12\n"
 // The sum of the bytes from x to `end`, a multiple of four and at least four.
-[[gnu::naked, gnu::noinline]] inline int32_t sum_of(const int8_t* /*x*/, const int8_t* /*end*/) {
+[[F8K_NAKED]] inline int32_t sum_of(const int8_t* /*x*/, const int8_t* /*end*/) {
   asm volatile(
       ".syntax unified\n movs r2, #0\n subs r3, r1, r0\n lsls r3, r3, #29\n bmi 2f\n"
       "1: " F8K_SUM "2: " F8K_SUM "cmp r0, r1\n bne 1b\n"
@@ -118,7 +119,7 @@ inline int32_t widen(const int8_t* x, int32_t count, int32_t* to) {
 // Every channel of the stream for one row. On the stack: stream_end, correction, 1, first, narrow_end, wide, wide_end, y;
 // where results are scaled, and where the loops of narrow (or, without those, wide) and of wide x are entered: addresses
 // with their lowest bit set, as for any jump to Thumb code. Aligned to words, as `adr` is relative to one.
-[[gnu::naked, gnu::noinline, gnu::aligned(4)]] inline void row_loop(const int32_t* /*stream*/,
+[[F8K_NAKED, gnu::aligned(4)]] inline void row_loop(const int32_t* /*stream*/,
                                                                     const RowArguments* /*arguments*/) {
   asm volatile(
       ".syntax unified\n push {r4-r11, lr}\n sub sp, #44\n mov r9, r0\n mov r8, #0xff\n orr r8, r8, #0xff000000\n"
