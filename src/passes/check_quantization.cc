@@ -60,8 +60,10 @@ Result<> check_quantization(Program& p, Context& context) {
   const bool unread = std::ranges::any_of(p.nodes, is_unread);  // which may quantize, at run time for one
   if (quantizes.empty()) return unread ? Result<>(ok) : none_quantized(p, context.core);
 
+  // A program that was written by hand states its scales on purpose.
+  const bool exported = std::ranges::any_of(p.nodes, [](const Node& n) { return !n.places.empty(); });
   const bool weighted = std::ranges::any_of(p.nodes, [](const Node& n) { return n.op->quant.weights.has_value(); });
-  if (!weighted || quantizes.size() < 2) return ok;
+  if (!exported || !weighted || quantizes.size() < 2) return ok;
   const auto all = [&](bool (*is)(const Quant&)) {
     return std::ranges::all_of(quantizes, [&](const Node* node) { return is(parameters(p, *node)); });
   };

@@ -67,7 +67,6 @@ const SourceFault kSourceFaults[] = {
      {"cortex-m55"},
      "vaddq_s32(vmulq_s32(x, scale), base)",
      "vmulq_s32(x, scale)"},
-    {"a row of constants stands still", "between_convolutions", kEachIsa, "scale + i * row_step", "scale"},
     {"rounding by sign is lost", "ties", {"cortex-m4"}, "add r12, \" c \", \" acc \", asr #31", "mov r12, \" c \""},
     {"high product truncates",
      "ties",
